@@ -1,0 +1,93 @@
+/**
+ * One kind of event of one trace: its definition, and a table with a row per event and a column per field.
+ */
+import type { EventDef, FieldDef } from '../events/types.js';
+import { Column, ColumnBuilder } from './column.js';
+import { grownCapacity } from './pack.js';
+import type { Strings } from './strings.js';
+
+/** A kind being filled; made by TraceBuilder.kind. */
+export class KindBuilder {
+  readonly columns: ColumnBuilder[];
+  /** Rows begun so far; the current row is `rows - 1`. */
+  rows = 0;
+  #capacity = 0;
+
+  /**
+   * @param id number of the kind in its trace
+   * @param known whether the event table defines it
+   * @param wanted false when the filter leaves out every event of this kind
+   */
+  constructor(
+    readonly id: number,
+    readonly def: EventDef,
+    readonly known: boolean,
+    readonly wanted: boolean,
+  ) {
+    this.columns = def.fields.map((field) => new ColumnBuilder(field));
+  }
+
+  /** The column of field `name`, or undefined. */
+  column(name: string): ColumnBuilder | undefined {
+    return this.columns.find((column) => column.field.name === name);
+  }
+
+  /** Add a field that earlier rows lack; for events whose definition is learnt line by line. */
+  addColumn(field: FieldDef): ColumnBuilder {
+    const column = new ColumnBuilder(field);
+    column.reserve(this.#capacity);
+    for (let row = 0; row < this.rows; row++) column.setAbsent(row);
+    this.columns.push(column);
+    return column;
+  }
+
+  /** Begin a row and return its number; every column has room for it and holds 0 there. */
+  addRow(): number {
+    if (this.rows === this.#capacity) {
+      this.#capacity = grownCapacity(this.#capacity, this.rows + 1);
+      for (const column of this.columns) column.reserve(this.#capacity);
+    }
+    return this.rows++;
+  }
+}
+
+/** A finished kind: row r of every column belongs to event `events[r]`; rows ascend in time. */
+export class KindTable {
+  readonly system: string;
+  readonly name: string;
+  readonly #byName = new Map<string, Column>();
+
+  constructor(
+    readonly def: EventDef,
+    readonly known: boolean,
+    readonly columns: readonly Column[],
+    /** Event index of each row, ascending. */
+    readonly events: Uint32Array,
+  ) {
+    this.system = def.system;
+    this.name = def.name;
+    for (const column of columns) this.#byName.set(column.field.name, column);
+  }
+
+  get length(): number {
+    return this.events.length;
+  }
+
+  /** The column of field `name`; undefined when this trace's version of the event lacks it. */
+  column(name: string): Column | undefined {
+    return this.#byName.get(name);
+  }
+
+  get bytes(): number {
+    return this.columns.reduce((sum, column) => sum + column.bytes, this.events.byteLength);
+  }
+}
+
+/** Finish a builder; `order` gives the source row of each final row when the trace had to be sorted. */
+export function finishKind(builder: KindBuilder, events: Uint32Array, strings: Strings, order?: Uint32Array): KindTable {
+  const fields = builder.columns.map((column) => column.field);
+  const def = fields.length === builder.def.fields.length ? builder.def : { ...builder.def, fields };
+  const columns = builder.columns.map((column) => column.finish(builder.rows, strings, order));
+  return new KindTable(def, builder.known, columns, events);
+}
+
