@@ -13,12 +13,13 @@ describe('the table of parts', () => {
     ]);
   });
 
-  it.each(['node | node | - | later | no kind', 'a | command:a | - | sometimes | need', 'a | command:a | - | later'])(
-    'names the line that is wrong: %s',
-    (line) => {
-      expect(() => parseParts(`# head\n${line}`)).toThrow('scripts/parts.txt:2');
-    },
-  );
+  it.each([
+    'node | node | - | later | no kind',
+    'a | command:a | - | sometimes | need',
+    'a | command:a | - | later',
+  ])('names the line that is wrong: %s', (line) => {
+    expect(() => parseParts(`# head\n${line}`)).toThrow('scripts/parts.txt:2');
+  });
 
   it('finds a command on PATH only', () => {
     const [node] = parseParts('node | command:node | - | later | everything');
@@ -52,7 +53,10 @@ describe('a run with missing parts', () => {
     name: `test/fixtures/needs-missing-parts.ts: ${name}`,
     reason: expect.stringMatching(new RegExp(`^needs ${part} \\(no `)),
   });
-  const ofShared = skipped('reads its list of tests from the missing part > every test of this group', 'shared');
+  const ofShared = skipped(
+    'reads its list of tests from the missing part > every test of this group',
+    'shared',
+  );
 
   it('skips with the reason outside CI', () => {
     expect(summaryOfFixture('')).toEqual({

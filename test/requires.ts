@@ -62,13 +62,19 @@ function failing(reason: string): Required {
     throw new Error(`CI=true and this machine ${reason}`);
   };
   const it = collector((name, chain) => TestRunner.getCurrentSuite().task(name, { ...chain, handler: fail }));
-  return { it, describe: (name) => vitestDescribe(name, () => vitestIt('finds what it needs', fail)), reason };
+  return {
+    it,
+    describe: (name) => vitestDescribe(name, () => vitestIt('finds what it needs', fail)),
+    reason,
+  };
 }
 
 function skipping(reason: string): Required {
   const options = { skip: true, meta: { skipReason: reason } };
   const nothing = (): void => undefined;
-  const it = collector((name, chain) => TestRunner.getCurrentSuite().task(name, { ...chain, ...options, handler: nothing }));
+  const it = collector((name, chain) =>
+    TestRunner.getCurrentSuite().task(name, { ...chain, ...options, handler: nothing }),
+  );
   const describe = (name: string, body: () => void | Promise<void>): void => {
     vitestDescribe(name, options, async () => {
       try {

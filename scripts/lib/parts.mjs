@@ -28,7 +28,9 @@ export function parseParts(text) {
     const [name = '', probe = '', packageName = '', need = '', purpose = ''] = columns;
     const [, kind = '', target = ''] = /^(command|device|folder):(.+)$/.exec(probe) ?? [];
     if (columns.length !== 5 || kind === '' || !['required', 'later', 'extra'].includes(need)) {
-      throw new Error(`scripts/parts.txt:${index + 1}: want 'part | probe | package | need | for', got: ${line}`);
+      throw new Error(
+        `scripts/parts.txt:${index + 1}: want 'part | probe | package | need | for', got: ${line}`,
+      );
     }
     parts.push({ name, kind, target, package: packageName, need, purpose });
   }

@@ -1,0 +1,77 @@
+/**
+ * Builds src/ into dist/ with tsc when the sources are not those of the last build.
+ */
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { ToolingError, say } from './say.mjs';
+
+/**
+ * @param {string} root
+ * @param {{ always?: boolean }} options always: build even when nothing changed
+ * @throws ToolingError when the sources have type errors, which are printed before
+ */
+export function ensureBuilt(root, { always = false } = {}) {
+  const stamp = join(root, 'dist', '.built-from');
+  const state = stateOfSources(root);
+  if (!always && existsSync(stamp) && readFileSync(stamp, 'utf8') === state) return;
+  say('building ...');
+  rmSync(stamp, { force: true });
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const result = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  if (result.status !== 0) {
+    process.stderr.write(result.stdout + result.stderr);
+    throw new ToolingError('the build failed: src/ has the errors above', 1);
+  }
+  removeOrphans(root);
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  writeFileSync(stamp, state);
+}
+
+/**
+ * Path, size and time of all that the build depends on: a changed, new or removed file changes it, and comparing costs
+ * milliseconds.
+ *
+ * @param {string} root
+ */
+function stateOfSources(root) {
+  const sources = filesBelow(join(root, 'src')).filter(
+    (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+  );
+  const settings = ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json'].map((name) =>
+    join(root, name),
+  );
+  const hash = createHash('sha256');
+  for (const file of [...sources.toSorted(), ...settings]) {
+    const { size, mtimeMs } = statSync(file);
+    hash.update(`${relative(root, file)} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Deletes outputs whose source is gone: a test or an import must not find them.
+ *
+ * @param {string} root
+ */
+function removeOrphans(root) {
+  const dist = join(root, 'dist');
+  if (!existsSync(dist)) return;
+  for (const file of filesBelow(dist)) {
+    const stem = relative(dist, file).replace(/(\.d\.ts|\.js)(\.map)?$/, '');
+    if (!existsSync(join(root, 'src', `${stem}.ts`)) && /\.(js|ts|map)$/.test(file)) rmSync(file);
+  }
+}
+
+/**
+ * @param {string} folder
+ * @returns {string[]}
+ */
+function filesBelow(folder) {
+  const entries = readdirSync(folder, { withFileTypes: true, recursive: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+}

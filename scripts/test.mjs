@@ -1,0 +1,53 @@
+/**
+ * `npm test`: every test that this machine can run. Installs and builds what is missing, checks what `npm run lint`
+ * checks, runs vitest, and ends with a summary whose last line is `N passed, N failed, N skipped`. Arguments go to
+ * vitest (`npm test -- src/trace`).
+ */
+import './lib/check-node.mjs';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const { ToolingError, runScript, say } = await import('./lib/say.mjs');
+const { ensureInstalled } = await import('./lib/install.mjs');
+const { ensureBuilt } = await import('./lib/build.mjs');
+const { allParts, hasPart } = await import('./lib/parts.mjs');
+const { repositoryRoot } = await import('./lib/root.mjs');
+const { runChecks } = await import('./lib/checks.mjs');
+const { printSummary } = await import('./lib/summary.mjs');
+const { runVitest } = await import('./lib/vitest.mjs');
+
+await runScript(async () => {
+  if (process.env.CI === 'true') setUpMachine();
+  ensureInstalled(repositoryRoot);
+  const built = builds();
+  const checks = await runChecks();
+  const tests = await runVitest(process.argv.slice(2));
+  const failures = [
+    ...(built ? [] : ['build: src/ does not compile']),
+    ...checks.failures,
+    ...tests.failures,
+  ];
+  const passed = (built ? 1 : 0) + checks.passed + tests.passed;
+  if (failures.length > 0) process.exitCode = 1;
+  printSummary({ passed, failed: failures.length, failures, skipped: tests.skipped });
+});
+
+/** Tests whose part is still missing after this fail by themselves: the log then says what apt-get said. */
+function setUpMachine() {
+  const missing = allParts().filter((part) => part.need === 'required' && !hasPart(part));
+  if (missing.length === 0) return;
+  say(`missing: ${missing.map((part) => part.name).join(', ')}; running scripts/setup-machine`);
+  spawnSync(join(repositoryRoot, 'scripts', 'setup-machine'), { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+/** A broken build is one failure among others: the checks after it say more. */
+function builds() {
+  try {
+    ensureBuilt(repositoryRoot);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ToolingError)) throw error;
+    say(error.message);
+    return false;
+  }
+}
