@@ -4,9 +4,9 @@
  *     const { it, describe } = requires('trace-cmd', 'shared');
  *     it('reads back what it wrote', () => { ... });
  *
- * When every part is there, `it` and `describe` are vitest's own. When one is missing they register the same tests
- * as skipped, with the reason in the task's meta data, where the summary of `npm test` finds it. With CI=true a
- * missing part fails the test instead, unless the table (scripts/parts.txt) calls the part `extra`.
+ * When every part is there, `it` and `describe` are vitest's own. When one is missing they register the same
+ * tests as skipped, with the reason in the task's meta data, where the summary of `npm test` finds it. With
+ * CI=true a missing part fails the test instead, unless the table (scripts/parts.txt) calls the part `extra`.
  */
 import { resolve } from 'node:path';
 import { TestRunner, describe as vitestDescribe, it as vitestIt, type TestAPI } from 'vitest';
@@ -41,9 +41,7 @@ export function requires(...names: string[]): Required {
   return requiresIn(process.env, ...names);
 }
 
-/**
- * `requires` with the environment (PATH, CI, FAULTLINE_WITHOUT) given, so that each case can be tested anywhere.
- */
+/** `requires` with the environment (PATH, CI, FAULTLINE_WITHOUT) given: each case can be tested anywhere. */
 export function requiresIn(env: NodeJS.ProcessEnv, ...names: string[]): Required {
   const table = allParts();
   const missing = names.flatMap((name) => {
@@ -80,7 +78,7 @@ function skipping(reason: string): Required {
       try {
         await body();
       } catch {
-        // The body lists the tests, and may need the missing part to do so: then one skipped test stands for all.
+        // The body lists the tests, and may need the missing part for that: then one test stands for all.
         vitestIt('every test of this group', nothing);
       }
     });

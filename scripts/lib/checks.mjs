@@ -24,6 +24,7 @@ export const tidyTest = 'test/tidy.test.ts';
  * @returns {Promise<{ passed: number, failures: string[] }>} failures: names of the failing checks
  */
 export async function runChecks() {
+  /** @type {Map<string, { code: number, output: string }>} */
   const results = new Map();
   const waiting = [...checks];
   const worker = async () => {
@@ -34,9 +35,10 @@ export async function runChecks() {
   await Promise.all([worker(), worker()]);
   /** @type {string[]} */
   const failures = [];
+  /** @type {Set<string>} */
   const printed = new Set();
   for (const { name } of checks) {
-    const { code, output } = results.get(name);
+    const { code, output } = results.get(name) ?? { code: 1, output: 'did not run' };
     console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name}`);
     if (code === 0) continue;
     // The three type checks overlap; each error is worth one line.

@@ -44,6 +44,7 @@ export function ensureInstalled(root) {
  * The first package that is not installed as locked, or undefined. Optional packages may be absent, for they may be
  * for other machines; those that package.json names itself may not.
  *
+ * @internal for tests
  * @param {LockedPackages} locked
  * @param {LockedPackages} installed
  * @returns {string | undefined}
@@ -99,6 +100,7 @@ function runNpm(root) {
 /**
  * The cause in what npm wrote to stderr, in one line.
  *
+ * @internal for tests
  * @param {string} stderr
  */
 export function npmCause(stderr) {

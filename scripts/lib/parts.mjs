@@ -17,6 +17,7 @@ import { repositoryRoot } from './root.mjs';
  */
 
 /**
+ * @internal for tests
  * @param {string} text lines of scripts/parts.txt
  * @returns {Part[]}
  */
@@ -78,6 +79,8 @@ function allows(file, mode) {
 
 /**
  * The missing part and what to do about it, in one line.
+ *
+ * @internal for tests
  *
  * @param {Part} part
  * @returns {string}
