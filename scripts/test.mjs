@@ -7,9 +7,9 @@ import './lib/check-node.mjs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-const { ToolingError, runScript, say } = await import('./lib/say.mjs');
+const { runScript, say } = await import('./lib/say.mjs');
 const { ensureInstalled } = await import('./lib/install.mjs');
-const { ensureBuilt } = await import('./lib/build.mjs');
+const { tryBuild } = await import('./lib/build.mjs');
 const { allParts, hasPart } = await import('./lib/parts.mjs');
 const { repositoryRoot } = await import('./lib/root.mjs');
 const { runChecks } = await import('./lib/checks.mjs');
@@ -19,7 +19,7 @@ const { runVitest } = await import('./lib/vitest.mjs');
 await runScript(async () => {
   if (process.env.CI === 'true') setUpMachine();
   ensureInstalled(repositoryRoot);
-  const built = builds();
+  const built = tryBuild(repositoryRoot);
   const checks = await runChecks();
   const tests = await runVitest(process.argv.slice(2));
   const failures = [
@@ -38,16 +38,4 @@ function setUpMachine() {
   if (missing.length === 0) return;
   say(`missing: ${missing.map((part) => part.name).join(', ')}; running scripts/setup-machine`);
   spawnSync(join(repositoryRoot, 'scripts', 'setup-machine'), { stdio: ['ignore', 'inherit', 'inherit'] });
-}
-
-/** A broken build is one failure among others: the checks after it say more. */
-function builds() {
-  try {
-    ensureBuilt(repositoryRoot);
-    return true;
-  } catch (error) {
-    if (!(error instanceof ToolingError)) throw error;
-    say(error.message);
-    return false;
-  }
 }

@@ -33,6 +33,23 @@ export function ensureBuilt(root, { always = false } = {}) {
 }
 
 /**
+ * Builds as above for a run of checks, where a broken build is one failure among others: those after it say more.
+ *
+ * @param {string} root
+ * @returns {boolean} whether dist/ is what src/ says
+ */
+export function tryBuild(root) {
+  try {
+    ensureBuilt(root);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ToolingError)) throw error;
+    say(error.message);
+    return false;
+  }
+}
+
+/**
  * Path, size and time of all that the build depends on: a changed, new or removed file changes it, and comparing costs
  * milliseconds.
  *

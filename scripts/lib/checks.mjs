@@ -1,6 +1,6 @@
 /** The checks of `npm run lint` that are not vitest tests. */
 import { join } from 'node:path';
-import { runNode } from './run-steps.mjs';
+import { runNode } from './run-node.mjs';
 
 const tsc = join('node_modules', 'typescript', 'bin', 'tsc');
 
@@ -46,6 +46,7 @@ export async function runChecks() {
       .trimEnd()
       .split('\n')
       .filter((line) => !name.startsWith('types') || !printed.has(line));
+    if (news.length === 0) console.log('as above');
     for (const line of news) {
       console.log(line);
       printed.add(line);

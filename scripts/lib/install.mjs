@@ -93,7 +93,7 @@ function runNpm(root) {
   if (result.error !== undefined)
     throw new ToolingError(`cannot run npm (${result.error.message}): is it installed?`);
   throw new ToolingError(
-    `cannot install npm packages: ${npmCause(result.stderr)}; 'npm install' shows all of it`,
+    `cannot install npm packages: ${npmCause(result.stderr)} ('npm install' shows all of it)`,
   );
 }
 
@@ -107,7 +107,7 @@ export function npmCause(stderr) {
   const lines = stderr.split('\n').map((line) => line.replace(/^npm (error|ERR!) ?/, '').trim());
   const code = lines.find((line) => line.startsWith('code '))?.slice('code '.length) ?? '';
   if (networkCodes.has(code))
-    return `the package registry cannot be reached (${code}); is this machine offline`;
+    return `the package registry does not answer (${code}); is this machine offline?`;
   return lines.find((line) => line !== '' && !line.startsWith('code ')) ?? 'npm said nothing';
 }
 

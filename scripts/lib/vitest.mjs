@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runNode } from './run-steps.mjs';
+import { runNode } from './run-node.mjs';
 
 /**
  * Runs vitest and collects what summary-reporter.mjs saw.
