@@ -7,7 +7,7 @@ import './lib/check-node.mjs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-const { runScript, say } = await import('./lib/say.mjs');
+const { ToolingError, runScript, say } = await import('./lib/say.mjs');
 const { ensureInstalled } = await import('./lib/install.mjs');
 const { tryBuild } = await import('./lib/build.mjs');
 const { allParts, hasPart } = await import('./lib/parts.mjs');
@@ -18,7 +18,7 @@ const { runVitest } = await import('./lib/vitest.mjs');
 
 await runScript(async () => {
   if (process.env.CI === 'true') setUpMachine();
-  ensureInstalled(repositoryRoot);
+  if (!installs()) return;
   const built = tryBuild(repositoryRoot);
   const checks = await runChecks();
   const tests = await runVitest(process.argv.slice(2));
@@ -38,4 +38,17 @@ function setUpMachine() {
   if (missing.length === 0) return;
   say(`missing: ${missing.map((part) => part.name).join(', ')}; running scripts/setup-machine`);
   spawnSync(join(repositoryRoot, 'scripts', 'setup-machine'), { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+/** Even when nothing can run, the last line says so in the form that other programs read. */
+function installs() {
+  try {
+    ensureInstalled(repositoryRoot);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ToolingError)) throw error;
+    process.exitCode = error.code;
+    printSummary({ passed: 0, failed: 1, failures: [error.message], skipped: [] });
+    return false;
+  }
 }
