@@ -136,6 +136,7 @@ describe('the summary', () => {
 
 describe('scripts/setup-machine', () => {
   it('--check sees the same parts as requires()', () => {
+    const env = { PATH: process.env['PATH'] };
     const { stdout } = spawnSync(join(repositoryRoot, 'scripts/setup-machine'), ['--check'], {
       encoding: 'utf8',
     });
@@ -143,6 +144,6 @@ describe('scripts/setup-machine', () => {
       .trimEnd()
       .split('\n')
       .map((line) => line.split(/ +/, 2));
-    expect(seen).toEqual(allParts().map((part) => [hasPart(part) ? 'there' : 'MISSING', part.name]));
+    expect(seen).toEqual(allParts().map((part) => [hasPart(part, env) ? 'there' : 'MISSING', part.name]));
   });
 });
