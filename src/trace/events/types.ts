@@ -34,11 +34,14 @@ export type FieldUnit =
   | 'spte'
   | 'ns'
   | 'ms'
+  | 'us'
+  | 'tsc-cycles'
   | 'jiffies'
   | 'pages'
   | 'bytes'
   | 'vcpu'
   | 'cpu'
+  | 'node'
   | 'tid'
   | 'level'
   | 'errno'
@@ -49,6 +52,14 @@ export type FieldUnit =
   | 'bool'
   | 'name'
   | 'asid';
+
+/** How a field was declared in older kernels; readers widen it to the field's own type. */
+export interface EarlierForm {
+  readonly type: FieldType;
+  readonly ctype: string;
+  /** Last kernel with this form. */
+  readonly until: string;
+}
 
 export interface FieldDef {
   /** The kernel's own name of the field in the event's `format` file. */
@@ -61,19 +72,47 @@ export interface FieldDef {
   readonly since?: string;
   /** Last kernel that has it, where it went away. */
   readonly until?: string;
+  /** Other declarations of the same field, oldest first. */
+  readonly earlier?: readonly EarlierForm[];
+  /**
+   * How `trace-cmd report -R` and perf's `[FAILED TO PARSE]` lines show the number when it carries no `0x`.
+   *
+   * libtraceevent prints a raw field with the conversion that the event's own `print fmt` uses for it, together with a
+   * literal `0x` in front of it, if there is one. So bare digits are hexadecimal (`hex`) where the kernel prints the
+   * field with a bare `%x`, and decimal where it prints `%d` or `%u`, prints it only inside `__print_symbolic` or an
+   * expression, or where libtraceevent cannot parse the format at all. `signed` is an unsigned field that the kernel
+   * prints with `%d` (-1 stands for all ones). Absent means decimal, signed as the type is. perf's failed lines are
+   * always decimal.
+   */
+  readonly raw?: 'hex' | 'signed';
+}
+
+/** A field that a shape does not print but decides: what is true of every event that prints this way. */
+export interface ImpliedValue {
+  readonly field: string;
+  readonly value: number;
+  /** Only these bits decide; such a field is printed elsewhere in the shape, and reading leaves it alone. */
+  readonly mask?: number;
 }
 
 export interface EventDef {
   /** Trace system: the folder under `events/` in tracefs. */
   readonly system: string;
   readonly name: string;
-  /** In the order of the `format` file, common fields left out. */
+  /** In the order of the newest `format` file, common fields left out; names are unique. */
   readonly fields: readonly FieldDef[];
   /**
    * Shapes of the text form, in the grammar of `print-shape.ts`. The first is written; all are tried when reading,
    * in order: newest kernel first, then older kernels, then the layouts of trace-cmd's plugins.
    */
   readonly print: readonly string[];
+  /**
+   * By position in `print`: values that a shape implies. Reading sets them (those without a mask). Writing takes the
+   * first shape whose implied values all hold, and the first shape of all where none does.
+   */
+  readonly implied?: Readonly<Record<number, readonly ImpliedValue[]>>;
+  /** Order of the fields in older kernels, where it differs from `fields`. */
+  readonly earlierOrder?: { readonly names: readonly string[]; readonly until: string };
   /** First kernel that has the event on x86: `v5.10` stands for "5.10 or earlier". */
   readonly since: string;
   /** Last kernel that has it; absent while it exists. */
