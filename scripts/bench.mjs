@@ -1,4 +1,7 @@
-/** `npm run bench`: installs and builds what is missing, then runs bench/*.bench.mjs, or those named as arguments. */
+/**
+ * `npm run bench`: installs and builds what is missing, then runs bench/*.bench.mjs, or those named as
+ * arguments.
+ */
 import './lib/check-node.mjs';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * `npm test`: every test that this machine can run. Installs and builds what is missing, checks what `npm run lint`
- * checks, runs vitest, and ends with a summary whose last line is `N passed, N failed, N skipped`. Arguments go to
- * vitest (`npm test -- src/trace`).
+ * `npm test`: every test that this machine can run. Installs and builds what is missing, checks what `npm run
+ * lint` checks, runs vitest, and ends with a summary whose last line is `N passed, N failed, N skipped`.
+ * Arguments go to vitest (`npm test -- src/trace`).
  */
 import './lib/check-node.mjs';
 import { spawnSync } from 'node:child_process';

@@ -33,7 +33,8 @@ export function ensureBuilt(root, { always = false } = {}) {
 }
 
 /**
- * Builds as above for a run of checks, where a broken build is one failure among others: those after it say more.
+ * Builds as above for a run of checks, where a broken build is one failure among others: those after it say
+ * more.
  *
  * @param {string} root
  * @returns {boolean} whether dist/ is what src/ says
@@ -50,8 +51,8 @@ export function tryBuild(root) {
 }
 
 /**
- * Path, size and time of all that the build depends on: a changed, new or removed file changes it, and comparing costs
- * milliseconds.
+ * Path, size and time of all that the build depends on: a changed, new or removed file changes it, and
+ * comparing costs milliseconds.
  *
  * @param {string} root
  */

@@ -1,6 +1,6 @@
 /**
- * Installs the npm packages when they are not those of package-lock.json. Uses nothing but Node: it runs in a fresh
- * clone.
+ * Installs the npm packages when they are not those of package-lock.json. Uses nothing but Node: it runs in a
+ * fresh clone.
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -24,7 +24,8 @@ import { ToolingError, say } from './say.mjs';
  */
 export function ensureInstalled(root) {
   const lockText = readFileSync(join(root, 'package-lock.json'), 'utf8');
-  // An optional package that npm could not install is no reason to try again at every start: the stamp remembers.
+  // An optional package that npm could not install is no reason to try again at every start: the stamp
+  // remembers.
   const stamp = join(root, 'node_modules', '.faultline-installed');
   const hash = createHash('sha256').update(lockText).digest('hex');
   const installedText = readIfThere(join(root, 'node_modules', '.package-lock.json'));
@@ -41,8 +42,8 @@ export function ensureInstalled(root) {
 }
 
 /**
- * The first package that is not installed as locked, or undefined. Optional packages may be absent, for they may be
- * for other machines; those that package.json names itself may not.
+ * The first package that is not installed as locked, or undefined. Optional packages may be absent, for they
+ * may be for other machines; those that package.json names itself may not.
  *
  * @internal for tests
  * @param {LockedPackages} locked
@@ -72,8 +73,9 @@ const networkCodes = new Set([
 ]);
 
 /**
- * `npm install --no-save` and not `npm ci`: package-lock.json need not list the optional packages of every other
- * platform (npm leaves out those that its registry lacked), npm ci then refuses, and this one adds what is pinned.
+ * `npm install --no-save` and not `npm ci`: package-lock.json need not list the optional packages of every
+ * other platform (npm leaves out those that its registry lacked), npm ci then refuses, and this one adds what
+ * is pinned.
  *
  * @param {string} root
  */

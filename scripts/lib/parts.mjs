@@ -44,8 +44,8 @@ export function allParts() {
 }
 
 /**
- * Whether this machine has a part. A command counts when an executable file of its name is on PATH; a device when
- * this user may read and write it.
+ * Whether this machine has a part. A command counts when an executable file of its name is on PATH; a device
+ * when this user may read and write it.
  *
  * @param {Part} part
  * @param {NodeJS.ProcessEnv} env PATH, and FAULTLINE_WITHOUT: parts (comma-separated) to treat as missing

@@ -13,7 +13,8 @@ export function prepare() {
 }
 
 /**
- * Runs the built command line in this very process: signals reach it once, and its exit code is this process's.
+ * Runs the built command line in this very process: signals reach it once, and its exit code is this
+ * process's.
  *
  * @param {string[]} args of the command line, without node and script
  */

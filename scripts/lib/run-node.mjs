@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { repositoryRoot } from './root.mjs';
 
 /**
- * Runs `node ARGS` in the repository's root and waits for it. SIGTERM is passed on; Ctrl-C reaches the child through
- * the terminal.
+ * Runs `node ARGS` in the repository's root and waits for it. SIGTERM is passed on; Ctrl-C reaches the child
+ * through the terminal.
  *
  * @param {string[]} args
  * @param {{ show: boolean, env?: Record<string, string> }} options show: let it write to this terminal

@@ -59,8 +59,9 @@ export function noNodeInBrowserFolders(modules: Modules): Violation[] {
 }
 
 /**
- * Exports that no other module uses. A type counts as used when its own module mentions it elsewhere (it is part
- * of the shape of something exported); an export marked `@internal for tests` must be used by a test instead.
+ * Exports that no other module uses. A type counts as used when its own module mentions it elsewhere (it is
+ * part of the shape of something exported); an export marked `@internal for tests` must be used by a test
+ * instead.
  */
 export function deadExports(repository: Repository, modules: Modules): Violation[] {
   const byProduct = usedNames(modules, isProduct);
