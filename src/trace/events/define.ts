@@ -24,7 +24,6 @@ const typeOfCtype: ReadonlyMap<string, FieldType> = new Map<string, FieldType>([
   ['__u64', 'u64'],
   ['gfn_t', 'u64'],
   ['gpa_t', 'u64'],
-  ['pgoff_t', 'u64'],
   ['unsigned long', 'u64'],
   ['__data_loc char[]', 'string'],
   ['char[16]', 'string'],
@@ -46,7 +45,10 @@ interface FieldOptions {
   readonly until?: string;
   /** Older C types, oldest first: `[ctype, last kernel]`. */
   readonly earlier?: readonly (readonly [ctype: string, until: string])[];
-  /** `signed`: unsigned, but printed with `%d`. `decimal`: libtraceevent cannot parse the format, so no hex in `-R`. */
+  /**
+   * `signed`: unsigned, but printed with `%d`. `decimal`: libtraceevent cannot parse the format, so no hex
+   * in `-R`.
+   */
   readonly shown?: 'signed' | 'decimal';
 }
 

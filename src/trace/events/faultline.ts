@@ -1,8 +1,8 @@
 /**
  * Events that no kernel has: what it does in silence between its tracepoints.
  *
- * The model emits them where they happen. In a recording they never occur; `explain` infers them and marks each as
- * inferred. Their layouts follow the kernel's ways, so a trace that holds them opens in every tool.
+ * The model emits them where they happen. In a recording they never occur; `explain` infers them and marks
+ * each as inferred. Their layouts follow the kernel's ways, so a trace that holds them opens in every tool.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';
@@ -24,8 +24,10 @@ const faults: readonly EventDef[] = [
     fields: [vcpu, gfn, seq, field('reason', 'u8', 'enum')],
     print: ['vcpu {vcpu_id} gfn {gfn:x} seq {seq} reason {reason:sym=retryReason}'],
     meaning:
-      'An attempt ended without a mapping and the vCPU will fault again. Reason: precheck1 (before the page is' +
-      ' looked up), precheck2 (after, still without the lock), stale (under the lock), frozen (another task is' +
+      'An attempt ended without a mapping and the vCPU will fault again. Reason: precheck1' +
+      ' (before the page is' +
+      ' looked up), precheck2 (after, still without the lock), stale (under the lock), frozen' +
+      ' (another task is' +
       ' changing the entry), lost-race (the entry changed underneath). seq is what the fault had sampled.',
   }),
   faultline('guest_touch', {
@@ -51,7 +53,8 @@ const locks: readonly EventDef[] = [
     fields: [lock, mode, field('next_gfn', 'u64', 'gfn'), field('useful', 'u8', 'enum')],
     print: ['{lock_addr:ptr} mode {mode:sym=lockMode} next_gfn {next_gfn:x} {useful:sym=usefulness}'],
     meaning:
-      'A walk drops the lock because someone waits, and goes on at next_gfn. Useful: who got the lock meanwhile made' +
+      'A walk drops the lock because someone waits, and goes on at next_gfn. Useful: who got the' +
+      ' lock meanwhile made' +
       ' progress with it; a fault that only came to retry did not.',
   }),
 ];
@@ -75,7 +78,8 @@ const invalidations: readonly EventDef[] = [
     ],
     print: ['requests {requests} ipis {ipis} waited_ns {waited_ns}'],
     meaning:
-      'The TLBs of a VM are flushed: on how many vCPUs it was requested, how many had to be interrupted because they' +
+      'The TLBs of a VM are flushed: on how many vCPUs it was requested, how many had to be' +
+      ' interrupted because they' +
       ' ran in the guest, and how long the sender waited for them.',
   }),
 ];

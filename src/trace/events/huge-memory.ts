@@ -1,8 +1,8 @@
 /**
  * khugepaged: it collapses small pages into huge ones, and a collapse invalidates 2 MiB of a guest at once.
  *
- * Source: include/trace/events/huge_memory.h of Linux 5.10, 6.1, 6.12, 6.18 and 7.3. The numbers of `status` and
- * `result` differ between kernels (enum scan_result); the text carries the name.
+ * Source: include/trace/events/huge_memory.h of Linux 5.10, 6.1, 6.12, 6.18 and 7.3. The numbers of `status`
+ * and `result` differ between kernels (enum scan_result); the text carries the name.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';
@@ -38,7 +38,8 @@ const collapses: readonly EventDef[] = [
       'scan_pfn=0x{pfn:x}, none_or_zero={none_or_zero}, referenced={referenced},' +
         ' status={status:sym=collapseResult}, order={order}',
       ...named(
-        'scan_pfn=0x{pfn:x}, none_or_zero={none_or_zero}, referenced={referenced}, writable={writable}, status=RESULT',
+        'scan_pfn=0x{pfn:x}, none_or_zero={none_or_zero}, referenced={referenced},' +
+          ' writable={writable}, status=RESULT',
         'status',
       ),
       ...named(
@@ -61,7 +62,7 @@ const collapses: readonly EventDef[] = [
     fields: [
       mm,
       field('hpfn', 'unsigned long', 'pfn'),
-      field('index', 'pgoff_t', 'pages'),
+      field('index', 'unsigned long', 'pages'),
       field('addr', 'unsigned long', 'hva'),
       field('is_shmem', 'bool', 'bool'),
       field('filename', '__data_loc char[]', 'name'),

@@ -1,9 +1,9 @@
 /**
- * Inter-processor interrupts from sender to handler, and the primary MMU's TLB flushes: systems ipi, csd, irq_vectors
- * and tlb. KVM kicks vCPUs and flushes remote TLBs through these.
+ * Inter-processor interrupts from sender to handler, and the primary MMU's TLB flushes: systems ipi, csd,
+ * irq_vectors and tlb. KVM kicks vCPUs and flushes remote TLBs through these.
  *
- * Source: include/trace/events/{ipi,csd,tlb}.h and arch/x86/include/asm/trace/irq_vectors.h of Linux 5.10, 6.1, 6.12,
- * 6.18, 7.2 and 7.3, and trace-cmd's tlb plugin.
+ * Source: include/trace/events/{ipi,csd,tlb}.h and arch/x86/include/asm/trace/irq_vectors.h of Linux 5.10,
+ * 6.1, 6.12, 6.18, 7.2 and 7.3, and trace-cmd's tlb plugin.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';

@@ -1,5 +1,6 @@
 /**
- * Work that KVM does for the guest: emulation, port and memory-mapped I/O, registers, interrupts, FPU, clocks, APICv.
+ * Work that KVM does for the guest: emulation, port and memory-mapped I/O, registers, interrupts, FPU,
+ * clocks, APICv.
  *
  * Source: arch/x86/kvm/trace.h and include/trace/events/kvm.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and 7.3.
  */
@@ -30,7 +31,8 @@ const emulation: readonly EventDef[] = [
       ['{csbase:x}:{rip:x}: {insn:hexbytes}', { failed: 0 }],
     ],
     meaning:
-      'KVM emulates one instruction, for instance because it touched an MMIO address. Text shows `len` bytes.',
+      'KVM emulates one instruction, for instance because it touched an MMIO address. Text shows' +
+      ' `len` bytes.',
   }),
   kvm('kvm_pio', {
     fields: [

@@ -8,7 +8,9 @@ import type { EventDef } from './types.js';
 
 const kvm = eventOf('kvm');
 
-/** `isa` of kvm_exit: KVM_ISA_VMX and KVM_ISA_SVM. The text shows it only through the words of its reasons. */
+/**
+ * `isa` of kvm_exit: KVM_ISA_VMX and KVM_ISA_SVM. The text shows it only through the words of its reasons.
+ */
 const INTEL = { isa: 1 };
 const AMD = { isa: 2 };
 
@@ -48,7 +50,8 @@ const exits: readonly EventDef[] = [
       'reason UNKNOWN ({exit_reason}) rip 0x{guest_rip:x} info {info1:x} {info2:x}',
     ],
     meaning:
-      'The vCPU left the guest. info1 and info2 hold the qualification and, for memory faults, the guest-physical' +
+      'The vCPU left the guest. info1 and info2 hold the qualification and, for memory faults,' +
+      ' the guest-physical' +
       ' address: its place is the vendor’s. One per fault attempt.',
   }),
   kvm('kvm_nested_vmexit', {
@@ -70,7 +73,8 @@ const exits: readonly EventDef[] = [
         { immediate_exit: 0 },
       ],
       [
-        'vcpu {vcpu_id}, rip 0x{rip:x} intr_info 0x{intr_info:08x} error_code 0x{error_code:08x}[immediate exit]',
+        'vcpu {vcpu_id}, rip 0x{rip:x} intr_info 0x{intr_info:08x} error_code' +
+          ' 0x{error_code:08x}[immediate exit]',
         { immediate_exit: 1 },
       ],
       ['vcpu {vcpu_id}, rip 0x{rip:x}', { immediate_exit: 0 }],
@@ -91,7 +95,8 @@ const exits: readonly EventDef[] = [
       'address {fault_address:x} error_code {error_code:x}',
     ],
     meaning:
-      'An EPT violation or nested page fault reaches KVM: one per attempt, so the same address again and again is a' +
+      'An EPT violation or nested page fault reaches KVM: one per attempt, so the same address' +
+      ' again and again is a' +
       ' retry storm. Hosts that only shadow (PVM) do not have it.',
   }),
   kvm('kvm_rmp_fault', {

@@ -1,6 +1,6 @@
 /**
- * What the primary MMU tells KVM, and what KVM does to guest memory as a whole: notifiers, aging, attributes, dirty
- * rings, asynchronous page faults, flushes that the guest asks for.
+ * What the primary MMU tells KVM, and what KVM does to guest memory as a whole: notifiers, aging, attributes,
+ * dirty rings, asynchronous page faults, flushes that the guest asks for.
  *
  * Source: include/trace/events/kvm.h and arch/x86/kvm/trace.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and 7.3.
  */
@@ -17,7 +17,8 @@ const notifiers: readonly EventDef[] = [
     fields: hvaRange,
     print: ['mmu notifier unmap range: 0x{start:014x} -- 0x{end:014x}'],
     meaning:
-      'An invalidation starts. It fires even where no memslot is hit, names no VM, and has no event for its end or' +
+      'An invalidation starts. It fires even where no memslot is hit, names no VM, and has no' +
+      ' event for its end or' +
       ' for yields in between.',
   }),
   kvm('kvm_age_hva', {
@@ -98,7 +99,8 @@ const dirtyRings: readonly EventDef[] = [
     since: 'v6.1',
     fields: [...dirtyRing, field('slot', 'u32', 'count'), field('offset', 'u64', 'pages')],
     print: [
-      'ring {index}: dirty 0x{dirty_index:x} reset 0x{reset_index:x} slot {slot} offset 0x{offset:x} (used {?})',
+      'ring {index}: dirty 0x{dirty_index:x} reset 0x{reset_index:x} slot {slot} offset' +
+        ' 0x{offset:x} (used {?})',
     ],
     meaning: 'A vCPU dirtied a page under live migration with dirty rings.',
   }),

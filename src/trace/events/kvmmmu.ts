@@ -1,8 +1,8 @@
 /**
  * KVM's MMU at work: shadow pages, SPTEs, walks of guest page tables, MMIO entries.
  *
- * Source: arch/x86/kvm/mmu/mmutrace.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and 7.3. trace-cmd's kvm plugin prints
- * shadow pages its own way, without the frame where a page is zapped.
+ * Source: arch/x86/kvm/mmu/mmutrace.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and 7.3. trace-cmd's kvm plugin
+ * prints shadow pages its own way, without the frame where a page is zapped.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';
@@ -146,7 +146,8 @@ const entries: readonly EventDef[] = [
     ],
     print: fastFaultShapes(),
     meaning:
-      'A fault was tried without mmu_lock. ret is RET_PF_*: the text tells fixed and spurious from the rest, and the' +
+      'A fault was tried without mmu_lock. ret is RET_PF_*: the text tells fixed and spurious' +
+      ' from the rest, and the' +
       ' numbers moved in 6.1 and 6.12.',
   }),
 ];
@@ -154,7 +155,8 @@ const entries: readonly EventDef[] = [
 /** RET_PF_FIXED and RET_PF_SPURIOUS since 6.12; 6.1 has 4 and 5, 5.10 has 3 and 4. */
 function fastFaultShapes(): (string | readonly [string, Record<string, number>])[] {
   const text = (old: string, spurious: number, fixed: number): string =>
-    `vcpu {vcpu_id} gva {cr2_or_gpa:x} error_code {error_code:flags=faultError} sptep {sptep:ptr} old ${old}` +
+    `vcpu {vcpu_id} gva {cr2_or_gpa:x} error_code {error_code:flags=faultError} sptep` +
+    ` {sptep:ptr} old ${old}` +
     ` new {new_spte:x} spurious ${spurious} fixed ${fixed}`;
   const outcomes = (old: string): (string | readonly [string, Record<string, number>])[] => [
     [text(old, 0, 1), { ret: 5 }],

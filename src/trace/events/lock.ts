@@ -1,5 +1,6 @@
 /**
- * Lock contention and lockdep. Source: include/trace/events/lock.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and 7.3.
+ * Lock contention and lockdep. Source: include/trace/events/lock.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and
+ * 7.3.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';
@@ -12,7 +13,8 @@ const contention: readonly EventDef[] = [
     fields: [field('lock_addr', 'void *', 'lock-address'), field('flags', 'unsigned int', 'flags')],
     print: ['{lock_addr:ptr} (flags={flags:flags=lockFlags})'],
     meaning:
-      'A task starts to wait for a lock; uncontended acquisitions have no event. mmu_lock shows as SPIN|READ or' +
+      'A task starts to wait for a lock; uncontended acquisitions have no event. mmu_lock shows' +
+      ' as SPIN|READ or' +
       ' SPIN|WRITE; its inner queue lock adds a nested SPIN pair with another address.',
   }),
   lock('contention_end', {
@@ -20,7 +22,8 @@ const contention: readonly EventDef[] = [
     fields: [field('lock_addr', 'void *', 'lock-address'), field('ret', 'int', 'errno')],
     print: ['{lock_addr:ptr} (ret={ret})'],
     meaning:
-      'The wait is over: the task has the lock, or gave up (ret below 0). Pairs with the last begin of the task.',
+      'The wait is over: the task has the lock, or gave up (ret below 0). Pairs with the last' +
+      ' begin of the task.',
   }),
   lock('contended_release', {
     since: 'v7.3',

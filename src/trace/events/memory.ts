@@ -1,7 +1,9 @@
 /**
- * Those who change host memory under a guest, except reclaim: page migration, KSM, huge pages, mmap_lock, DAMON.
+ * Those who change host memory under a guest, except reclaim: page migration, KSM, huge pages, mmap_lock,
+ * DAMON.
  *
- * Source: include/trace/events/{migrate,ksm,huge_memory,mmap_lock,damon}.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2, 7.3.
+ * Source: include/trace/events/{migrate,ksm,huge_memory,mmap_lock,damon}.h of Linux 5.10, 6.1, 6.12, 6.18,
+ * 7.2, 7.3.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';
@@ -91,7 +93,8 @@ export const ksmEvents: readonly EventDef[] = [
     fields: [field('ksm_page', 'void *', 'kernel-address'), ksmPfn, ...ksmItem, ksmError],
     print: [[merged, { ksm_page: 0 }], `ksm ${merged}`],
     meaning:
-      'A page was merged with a KSM page that exists (`ksm`: its address is not in the text), or failed to be.',
+      'A page was merged with a KSM page that exists (`ksm`: its address is not in the text), or' +
+      ' failed to be.',
   }),
   ksm('ksm_remove_ksm_page', {
     since: 'v6.3',

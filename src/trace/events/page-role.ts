@@ -1,9 +1,9 @@
 /**
  * The role of a shadow page as text: `union kvm_mmu_page_role` of arch/x86/include/asm/kvm_host.h.
  *
- * Three layouts of the word and two texts exist. Kernels up to 6.x keep access in 3 bits (`wux`), newer ones in 4
- * (`rwux`), which moves what follows. trace-cmd's plugin knows the old layout alone and misnames the bits of a new
- * word; its text still gives the word back bit for bit.
+ * Three layouts of the word and two texts exist. Kernels up to 6.x keep access in 3 bits (`wux`), newer ones
+ * in 4 (`rwux`), which moves what follows. trace-cmd's plugin knows the old layout alone and misnames the
+ * bits of a new word; its text still gives the word back bit for bit.
  */
 import { computedTable, type SymbolTable } from './symbol-table.js';
 

@@ -1,7 +1,8 @@
 /**
  * The scheduler: who runs, who is woken, who moves, and what NUMA balancing does with tasks.
  *
- * Source: include/trace/events/sched.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and 7.3, and trace-cmd's sched plugin.
+ * Source: include/trace/events/sched.h of Linux 5.10, 6.1, 6.12, 6.18, 7.2 and 7.3, and trace-cmd's sched
+ * plugin.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';
@@ -42,7 +43,8 @@ const running: readonly EventDef[] = [
       field('next_prio', 'int'),
     ],
     print: [
-      'prev_comm={prev_comm:s} prev_pid={prev_pid} prev_prio={prev_prio} prev_state={prev_state:sym=taskState}' +
+      'prev_comm={prev_comm:s} prev_pid={prev_pid} prev_prio={prev_prio}' +
+        ' prev_state={prev_state:sym=taskState}' +
         ' ==> next_comm={next_comm:s} next_pid={next_pid} next_prio={next_prio}',
     ],
     plugin: [
@@ -169,7 +171,8 @@ const numaBalancing: readonly EventDef[] = [
       node('dst_nid'),
     ],
     print: [
-      'pid={pid} tgid={tgid} ngid={ngid} src_cpu={src_cpu} src_nid={src_nid} dst_cpu={dst_cpu} dst_nid={dst_nid}',
+      'pid={pid} tgid={tgid} ngid={ngid} src_cpu={src_cpu} src_nid={src_nid} dst_cpu={dst_cpu}' +
+        ' dst_nid={dst_nid}',
     ],
     meaning: 'NUMA balancing moves a task to the node of its memory.',
   }),

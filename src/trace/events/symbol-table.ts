@@ -1,22 +1,29 @@
 /**
- * Tables that turn a number into the text a kernel prints for it, and back: what `sym=` and `flags=` name in a shape.
+ * Tables that turn a number into the text a kernel prints for it, and back: what `sym=` and `flags=` name in
+ * a shape.
  */
 
 /** One way in which the kernel writes a number as text. */
 export interface SymbolTable {
   /** Name in a print shape: `sym=NAME` or `flags=NAME`. */
   readonly name: string;
-  /** `symbols`: one name per number; `flags`: names of bits; `computed`: the text is made from parts of the number. */
+  /**
+   * `symbols`: one name per number; `flags`: names of bits; `computed`: the text is made from parts of the
+   * number.
+   */
   readonly kind: 'symbols' | 'flags' | 'computed';
   /**
-   * Numbers and their names. The first name of a number is written; all are read (older spellings follow). Where
-   * kernels number one name differently, the newest kernel's number is first and is what the name reads as. Empty for
-   * `computed`.
+   * Numbers and their names. The first name of a number is written; all are read (older spellings follow).
+   * Where kernels number one name differently, the newest kernel's number is first and is what the name reads
+   * as. Empty for `computed`.
    */
   readonly entries: readonly SymbolEntry[];
   /** Text of a number; what has no name comes as `0x` and hex digits. */
   format(value: number): string;
-  /** Number of a text; `0x` hex and decimal digits are numbers too. `undefined`: the text is none of this table. */
+  /**
+   * Number of a text; `0x` hex and decimal digits are numbers too. `undefined`: the text is none of this
+   * table.
+   */
   parse(text: string): number | undefined;
 }
 
@@ -39,7 +46,8 @@ function indexByName(entries: readonly SymbolEntry[]): ReadonlyMap<string, numbe
 /**
  * A table of one name per number, like the kernel's `__print_symbolic`.
  *
- * With `namesOnly` a number is no text of it: for tables whose names tell something more, such as the CPU's maker.
+ * With `namesOnly` a number is no text of it: for tables whose names tell something more, such as the CPU's
+ * maker.
  */
 export function symbolTable(
   name: string,
@@ -69,8 +77,8 @@ function takeBits(value: number, mask: number): number | undefined {
 /**
  * A table of bits, like the kernel's `__print_flags` with `|` between names.
  *
- * The first entry whose bits are all set wins, so combinations stand before their parts. An entry with the value 0
- * is the text of no bits at all (`R` of sched_switch); without one that text is empty.
+ * The first entry whose bits are all set wins, so combinations stand before their parts. An entry with the
+ * value 0 is the text of no bits at all (`R` of sched_switch); without one that text is empty.
  */
 export function flagTable(name: string, entries: readonly SymbolEntry[]): SymbolTable {
   const byName = indexByName(entries);

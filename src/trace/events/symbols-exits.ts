@@ -74,7 +74,10 @@ const vmxReasons = entriesOf(`
   7 PENDING_INTERRUPT
 `);
 
-/** Bit of the exit reason that says that the entry itself failed; the kernel prints it as a word behind the reason. */
+/**
+ * Bit of the exit reason that says that the entry itself failed; the kernel prints it as a word behind the
+ * reason.
+ */
 const FAILED_VMENTRY = 0x80000000;
 
 function withFailedEntries(reasons: readonly SymbolEntry[]): readonly SymbolEntry[] {

@@ -4,7 +4,9 @@
 import { entriesOf, symbolTable } from './symbol-table.js';
 
 export const faultlineTables = [
-  /** Why a fault was told to come back; the checks are those of kvm_mmu_faultin_pfn and is_page_fault_stale. */
+  /**
+   * Why a fault was told to come back; the checks are those of kvm_mmu_faultin_pfn and is_page_fault_stale.
+   */
   symbolTable(
     'retryReason',
     entriesOf('0 unknown | 1 precheck1 | 2 precheck2 | 3 stale | 4 frozen | 5 lost-race'),

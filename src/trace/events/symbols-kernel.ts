@@ -1,6 +1,6 @@
 /**
- * Numbers that the kernel's own events (locks, scheduler, memory management) print as words. Sources: the headers of
- * include/trace/events of the same names, and the enums they use.
+ * Numbers that the kernel's own events (locks, scheduler, memory management) print as words. Sources: the
+ * headers of include/trace/events of the same names, and the enums they use.
  */
 import { computedTable, entriesOf, flagTable, symbolTable } from './symbol-table.js';
 
@@ -34,7 +34,8 @@ const taskStatePlugin = flagTable(
 
 /** enum tlb_flush_reason; the second spelling of 3 is older kernels' and trace-cmd's. */
 const tlbFlushReasons = entriesOf(`
-  0 flush on task switch | 1 remote shootdown | 2 local shootdown | 3 local MM shootdown | 3 local mm shootdown
+  0 flush on task switch | 1 remote shootdown | 2 local shootdown | 3 local MM shootdown
+  3 local mm shootdown
   4 remote IPI send | 4 remote ipi send | 5 remote wrong CPU
 `);
 
@@ -43,7 +44,8 @@ const migrateModes = entriesOf(
 );
 
 const migrateReasons = entriesOf(`
-  0 compaction | 1 memory_failure | 2 memory_hotplug | 3 syscall_or_cpuset | 4 mempolicy_mbind | 5 numa_misplaced
+  0 compaction | 1 memory_failure | 2 memory_hotplug | 3 syscall_or_cpuset | 4 mempolicy_mbind
+  5 numa_misplaced
   6 contig_range | 6 cma | 7 longterm_pin | 8 demotion | 9 damon
 `);
 

@@ -1,5 +1,6 @@
 /**
- * Numbers that KVM's events print as words. Sources: arch/x86/kvm/trace.h, mmu/mmutrace.h, mmu/mmu_internal.h.
+ * Numbers that KVM's events print as words. Sources: arch/x86/kvm/trace.h, mmu/mmutrace.h,
+ * mmu/mmu_internal.h.
  */
 import { computedTable, entriesOf, flagTable, symbolTable } from './symbol-table.js';
 
@@ -18,7 +19,8 @@ const exceptions = entriesOf(`
 
 const apicvInhibits = entriesOf(`
   0x1 DISABLED | 0x2 HYPERV | 0x4 ABSENT | 0x8 BLOCKIRQ | 0x10 PHYSICAL_ID_ALIASED | 0x20 APIC_ID_MODIFIED
-  0x40 APIC_BASE_MODIFIED | 0x80 NESTED | 0x100 IRQWIN | 0x200 PIT_REINJ | 0x400 SEV | 0x800 LOGICAL_ID_ALIASED
+  0x40 APIC_BASE_MODIFIED | 0x80 NESTED | 0x100 IRQWIN | 0x200 PIT_REINJ | 0x400 SEV
+  0x800 LOGICAL_ID_ALIASED
   0x1000 PHYSICAL_ID_TOO_BIG
 `);
 

@@ -5,8 +5,8 @@
 /**
  * How a field is stored.
  *
- * `u64` and `s64` keep all 64 bits. `string` is text (a char array or a dynamic string), `bytes` is a blob such as
- * instruction bytes, `cpumask` a set of CPUs; all three are interned.
+ * `u64` and `s64` keep all 64 bits. `string` is text (a char array or a dynamic string), `bytes` is a blob
+ * such as instruction bytes, `cpumask` a set of CPUs; all three are interned.
  */
 export type FieldType =
   | 'u8'
@@ -65,7 +65,10 @@ export interface FieldDef {
   /** The kernel's own name of the field in the event's `format` file. */
   readonly name: string;
   readonly type: FieldType;
-  /** C declaration without the name, as the `format` file prints it (`unsigned long`, `char[16]`, `__data_loc char[]`). */
+  /**
+   * C declaration without the name, as the `format` file prints it (`unsigned long`, `char[16]`, `__data_loc
+   * char[]`).
+   */
   readonly ctype: string;
   readonly unit?: FieldUnit;
   /** First kernel whose event has the field, where that is later than the event itself: `v7.3`. */
@@ -77,12 +80,12 @@ export interface FieldDef {
   /**
    * How `trace-cmd report -R` and perf's `[FAILED TO PARSE]` lines show the number when it carries no `0x`.
    *
-   * libtraceevent prints a raw field with the conversion that the event's own `print fmt` uses for it, together with a
-   * literal `0x` in front of it, if there is one. So bare digits are hexadecimal (`hex`) where the kernel prints the
-   * field with a bare `%x`, and decimal where it prints `%d` or `%u`, prints it only inside `__print_symbolic` or an
-   * expression, or where libtraceevent cannot parse the format at all. `signed` is an unsigned field that the kernel
-   * prints with `%d` (-1 stands for all ones). Absent means decimal, signed as the type is. perf's failed lines are
-   * always decimal.
+   * libtraceevent prints a raw field with the conversion that the event's own `print fmt` uses for it,
+   * together with a literal `0x` in front of it, if there is one. So bare digits are hexadecimal (`hex`)
+   * where the kernel prints the field with a bare `%x`, and decimal where it prints `%d` or `%u`, prints it
+   * only inside `__print_symbolic` or an expression, or where libtraceevent cannot parse the format at all.
+   * `signed` is an unsigned field that the kernel prints with `%d` (-1 stands for all ones). Absent means
+   * decimal, signed as the type is. perf's failed lines are always decimal.
    */
   readonly raw?: 'hex' | 'signed';
 }
@@ -102,13 +105,13 @@ export interface EventDef {
   /** In the order of the newest `format` file, common fields left out; names are unique. */
   readonly fields: readonly FieldDef[];
   /**
-   * Shapes of the text form, in the grammar of `print-shape.ts`. The first is written; all are tried when reading,
-   * in order: newest kernel first, then older kernels, then the layouts of trace-cmd's plugins.
+   * Shapes of the text form, in the grammar of `print-shape.ts`. The first is written; all are tried when
+   * reading, in order: newest kernel first, then older kernels, then the layouts of trace-cmd's plugins.
    */
   readonly print: readonly string[];
   /**
-   * By position in `print`: values that a shape implies. Reading sets them (those without a mask). Writing takes the
-   * first shape whose implied values all hold, and the first shape of all where none does.
+   * By position in `print`: values that a shape implies. Reading sets them (those without a mask). Writing
+   * takes the first shape whose implied values all hold, and the first shape of all where none does.
    */
   readonly implied?: Readonly<Record<number, readonly ImpliedValue[]>>;
   /** Order of the fields in older kernels, where it differs from `fields`. */

@@ -1,9 +1,9 @@
 /**
- * Reclaim: who frees memory, and how much it looked at. Every page that it unmaps from a guest is an invalidation, and
- * every page that it looks at is an aging call.
+ * Reclaim: who frees memory, and how much it looked at. Every page that it unmaps from a guest is an
+ * invalidation, and every page that it looks at is an aging call.
  *
- * Source: include/trace/events/vmscan.h of Linux 5.10, 6.1, 6.12, 6.18 and 7.3. Allocation flags are not read from
- * text: their names and bits differ from kernel to kernel.
+ * Source: include/trace/events/vmscan.h of Linux 5.10, 6.1, 6.12, 6.18 and 7.3. Allocation flags are not read
+ * from text: their names and bits differ from kernel to kernel.
  */
 import { eventOf, field } from './define.js';
 import type { EventDef } from './types.js';
@@ -127,7 +127,8 @@ const shrinking: readonly EventDef[] = [
       field('reason', 'int', 'flags'),
     ],
     print: [
-      'nid={nid} usec_timeout={usec_timeout} usect_delayed={usec_delayed} reason={reason:flags=throttleFlags}',
+      'nid={nid} usec_timeout={usec_timeout} usect_delayed={usec_delayed}' +
+        ' reason={reason:flags=throttleFlags}',
     ],
     meaning: 'A reclaiming task was made to wait.',
   }),
