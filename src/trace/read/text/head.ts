@@ -1,0 +1,38 @@
+/**
+ * The beginning of an event line, up to the event's arguments; what all layouts have in common.
+ */
+
+/** Where things are in a line, once `read` said that it is an event. */
+export abstract class LineHead {
+  /** Number of the task, from TaskNames. */
+  task = 0;
+  cpu = 0;
+  flags = 0;
+  /** Bytes of the event's name (`system:name` in perf's layout), and the first byte of its arguments. */
+  nameStart = 0;
+  nameEnd = 0;
+  args = 0;
+
+  /** Whether the line at `start` begins like an event. The line ends with a newline somewhere after `start`. */
+  abstract read(bytes: Uint8Array, start: number): boolean;
+}
+
+/** Largest CPU number that the store holds. */
+export const MOST_CPU = 0xffff;
+export const SPACE = 32;
+export const OPEN = 91;
+export const CLOSE = 93;
+export const COLON = 58;
+export const NEWLINE = 10;
+const ZERO = 48;
+
+/** Value of a decimal digit's byte; above 9 for anything else. */
+export function digitOf(byte: number): number {
+  return (byte - ZERO) >>> 0;
+}
+
+export function skipSpaces(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (bytes[at] === SPACE) at++;
+  return at;
+}

@@ -1,0 +1,116 @@
+/**
+ * Beginning of a line in perf script's layout:
+ *
+ *                 node 20793/20793 [000]  1292.679765:     1 kvm:kvm_unmap_hva_range: ...
+ *
+ * Process id, CPU and period may be missing. The comm may hold spaces and may be `:20783` where perf does not know it.
+ */
+import { latin1 } from '../../store/strings.js';
+import type { ClockReader } from './clock.js';
+import { CLOSE, COLON, digitOf, LineHead, MOST_CPU, NEWLINE, OPEN, skipSpaces, SPACE } from './head.js';
+import type { TaskNames } from './tasks.js';
+
+const SLASH = 47;
+const DASH = 45;
+const SEARCHED = 256;
+const MOST_TID = 2 ** 31 - 1;
+
+/** A line without CPU, or with a comm that has a bracket in it. */
+const anchor = /^( *)(.*?) +(?:-?\d+\/)?(-?\d{1,10}) +(?:\[(\d{1,5})\] +)?(?=\d+\.\d+: )/;
+
+export class PerfHead extends LineHead {
+  /** A line without a CPU was seen; such events are put on CPU 0. */
+  noCpu = false;
+  readonly #tasks: TaskNames;
+  readonly #clock: ClockReader;
+
+  constructor(tasks: TaskNames, clock: ClockReader) {
+    super();
+    this.#tasks = tasks;
+    this.#clock = clock;
+  }
+
+  read(bytes: Uint8Array, start: number): boolean {
+    let open = start;
+    while (bytes[open] !== OPEN && bytes[open] !== NEWLINE) open++;
+    if (bytes[open] === OPEN && this.#readAt(bytes, start, open)) return true;
+    return this.#search(bytes, start);
+  }
+
+  /** Read a line whose CPU stands in the bracket at `open`. */
+  #readAt(bytes: Uint8Array, start: number, open: number): boolean {
+    let at = open + 1;
+    let cpu = 0;
+    let digit = digitOf(bytes[at]);
+    while (digit <= 9) {
+      cpu = cpu * 10 + digit;
+      digit = digitOf(bytes[++at]);
+    }
+    if (at === open + 1 || at > open + 6 || cpu > MOST_CPU || bytes[at] !== CLOSE) return false;
+    const args = this.#timeAndName(bytes, at + 1);
+    if (!args) return false;
+    this.cpu = cpu;
+    let end = open;
+    while (end > start && bytes[end - 1] === SPACE) end--;
+    if (end === open) return false;
+    return this.#task(bytes, skipSpaces(bytes, start), end);
+  }
+
+  /** A comm and thread id in [start, end). */
+  #task(bytes: Uint8Array, start: number, end: number): boolean {
+    let at = end;
+    let tid = 0;
+    let unit = 1;
+    for (let digit = digitOf(bytes[at - 1]); digit <= 9 && at > start; digit = digitOf(bytes[at - 1])) {
+      tid += digit * unit;
+      unit *= 10;
+      at--;
+    }
+    if (at === end || end - at > 10 || tid > MOST_TID) return false;
+    if (bytes[at - 1] === DASH) {
+      tid = -tid;
+      at--;
+    }
+    if (bytes[at - 1] === SLASH) {
+      at--;
+      while (digitOf(bytes[at - 1]) <= 9) at--;
+      if (bytes[at - 1] === DASH) at--;
+    }
+    if (bytes[at - 1] !== SPACE || at <= start) return false;
+    while (at > start && bytes[at - 1] === SPACE) at--;
+    this.task = this.#tasks.find(bytes, start, at, tid);
+    return this.task >= 0;
+  }
+
+  #timeAndName(bytes: Uint8Array, start: number): boolean {
+    let at = this.#clock.read(bytes, skipSpaces(bytes, start));
+    if (at < 0) return false;
+    at = skipSpaces(bytes, at);
+    if (digitOf(bytes[at]) <= 9) {
+      while (digitOf(bytes[at]) <= 9) at++;
+      if (bytes[at] !== SPACE) return false;
+      at = skipSpaces(bytes, at);
+    }
+    const first = at;
+    while (bytes[at] > SPACE) at++;
+    if (at - 1 <= first || bytes[at - 1] !== COLON) return false;
+    this.nameStart = first;
+    this.nameEnd = at - 1;
+    this.args = skipSpaces(bytes, at);
+    return true;
+  }
+
+  #search(bytes: Uint8Array, start: number): boolean {
+    let end = start;
+    while (bytes[end] !== NEWLINE && end - start < SEARCHED) end++;
+    const found = anchor.exec(latin1(bytes, start, end));
+    if (!found || !this.#timeAndName(bytes, start + found[0].length)) return false;
+    const [, indent, comm, tid, cpu] = found;
+    if (Math.abs(Number(tid)) > MOST_TID || Number(cpu ?? 0) > MOST_CPU || comm === '') return false;
+    this.cpu = Number(cpu ?? 0);
+    if (cpu === undefined) this.noCpu = true;
+    const commStart = start + indent.length;
+    this.task = this.#tasks.find(bytes, commStart, commStart + comm.trimEnd().length, Number(tid));
+    return this.task >= 0;
+  }
+}
