@@ -30,3 +30,10 @@ export class InputError extends Error {
     return this.where.file === undefined ? new InputError(this.message, { ...this.where, file }) : this;
   }
 }
+
+/**
+ * The machine cannot do what was asked: says what is missing and what to run. Commands turn it into exit code 3.
+ */
+export class MachineError extends Error {
+  override readonly name = 'MachineError';
+}

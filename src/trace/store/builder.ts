@@ -17,12 +17,14 @@ import type { EventDef } from '../events/types.js';
 import { Diagnostics } from './diagnostics.js';
 import { eventMatcher, taskMatcher, type TraceFilter } from './filter.js';
 import { finishKind, KindBuilder } from './kind.js';
-import { grow, grownCapacity, packed, permuted } from './pack.js';
+import { grow, grownCapacity, packedUnsigned, permuted } from './pack.js';
 import { Strings } from './strings.js';
 import { Trace, type Task, type TraceMeta } from './trace.js';
 
 /** Events that fit into memory in one piece; above, the user is asked to narrow the selection. */
 const DEFAULT_MOST_EVENTS = 100_000_000;
+/** A guess may be far off: never reserve more than this ahead. */
+const MOST_RESERVED = 4_000_000;
 
 export interface BuilderOptions {
   readonly filter?: TraceFilter;
@@ -97,6 +99,16 @@ export class TraceBuilder {
     return id;
   }
 
+  /** Name the thread that has events under `<...>` so far, where a file tells names only after the events. */
+  nameTask(tid: number, comm: string): void {
+    const comms = this.#taskIds.get(tid);
+    const id = comms?.get('<...>');
+    if (comms === undefined || id === undefined) return;
+    comms.delete('<...>');
+    if (!comms.has(comm)) comms.set(comm, id);
+    this.#tasks[id] = { tid, comm };
+  }
+
   /** True once every event at or after `time` would be filtered out: a reader of sorted input may stop. */
   isPast(time: number): boolean {
     return !this.#relativePending && time > this.#to;
@@ -143,7 +155,7 @@ export class TraceBuilder {
     });
     if (order) for (const list of events) for (let row = 0; row < list.length; row++) rowOf[list[row]] = row;
     const narrow = (source: Uint16Array | Uint32Array) =>
-      packed(new Uint32Array(this.#column(source, order)), this.length, false);
+      packedUnsigned(order ? permuted(source, order) : source, this.length);
     return new Trace({
       meta: { format: 'unknown', clock: '', timeUnit: 'ns', buffers: [''], ...this.meta },
       origin: this.origin,
@@ -172,12 +184,21 @@ export class TraceBuilder {
     this.#buffer[index] = this.buffer;
   }
 
+  /** Make room for about `events` events, where a reader can guess their number: spares copies. */
+  reserve(events: number): void {
+    const capacity = Math.min(this.#maxEvents, MOST_RESERVED, Math.ceil(events));
+    if (capacity > this.#capacity) this.#resize(capacity);
+  }
+
   #grow(): void {
     if (this.length >= this.#maxEvents) {
       const most = this.#maxEvents.toLocaleString('en-US');
       throw new InputError(`more than ${most} events: narrow the selection with --window, --task or --event`);
     }
-    const capacity = Math.min(this.#maxEvents, grownCapacity(this.#capacity, 4096));
+    this.#resize(Math.min(this.#maxEvents, grownCapacity(this.#capacity, 4096)));
+  }
+
+  #resize(capacity: number): void {
     this.#capacity = capacity;
     this.#time = grow(this.#time, capacity);
     this.#kind = grow(this.#kind, capacity);

@@ -5,7 +5,7 @@
  * rows share it (kernel addresses usually do). Text, blobs and CPU masks are numbers of interned strings.
  */
 import type { FieldDef } from '../events/types.js';
-import { grow, grownCapacity, packed, permuted, uniform, type IntArray } from './pack.js';
+import { grow, grownCapacity, packedSigned, packedUnsigned, permuted, uniform, type IntArray } from './pack.js';
 import type { Strings } from './strings.js';
 
 const WORD = 2 ** 32;
@@ -69,8 +69,8 @@ export class ColumnBuilder {
     const absent = this.#finishAbsent(rows, order);
     // A wide column whose high halves are all zero is an ordinary unsigned one.
     if (topHalf !== undefined) {
-      const lowSigned = signed && !this.wide;
-      return new Column(this.field, packed(low, rows, lowSigned), topHalf, strings, absent);
+      const values = signed && !this.wide ? packedSigned(low, rows) : packedUnsigned(low, rows);
+      return new Column(this.field, values, topHalf, strings, absent);
     }
     return new Column(this.field, low.slice(0, rows), high.slice(0, rows), strings, absent);
   }

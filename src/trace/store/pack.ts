@@ -5,9 +5,9 @@
 /** Any column of integers up to 32 bits. */
 export type IntArray = Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array;
 
-/** Next capacity for a growing column: half as much again, at least `needed`. */
+/** Next capacity for a growing column: twice as much, at least `needed`. */
 export function grownCapacity(current: number, needed: number): number {
-  return Math.max(needed, Math.ceil(current * 1.5), 16);
+  return Math.max(needed, current * 2, 16);
 }
 
 /** A copy of `source` with room for `capacity` elements. */
@@ -20,25 +20,17 @@ export function grow<T extends Uint8Array | Uint16Array | Uint32Array | Float64A
   return bigger;
 }
 
-/**
- * The first `length` values in the narrowest array that holds them all.
- *
- * @param bits raw 32-bit patterns
- * @param signed read the patterns as two's complement
- */
-export function packed(bits: Uint32Array, length: number, signed: boolean): IntArray {
-  return signed ? packedSigned(bits, length) : packedUnsigned(bits, length);
-}
-
-function packedUnsigned(bits: Uint32Array, length: number): IntArray {
+/** The first `length` values in the narrowest unsigned array that holds them all. */
+export function packedUnsigned(values: Uint16Array | Uint32Array, length: number): IntArray {
   let seen = 0;
-  for (let i = 0; i < length; i++) seen |= bits[i];
-  if (seen >>> 8 === 0) return copy(new Uint8Array(length), bits);
-  if (seen >>> 16 === 0) return copy(new Uint16Array(length), bits);
-  return bits.slice(0, length);
+  for (let i = 0; i < length; i++) seen |= values[i];
+  if (seen >>> 8 === 0) return copy(new Uint8Array(length), values);
+  if (seen >>> 16 === 0) return copy(new Uint16Array(length), values);
+  return values.slice(0, length);
 }
 
-function packedSigned(bits: Uint32Array, length: number): IntArray {
+/** The same for 32-bit patterns in two's complement. */
+export function packedSigned(bits: Uint32Array, length: number): IntArray {
   const values = new Int32Array(bits.buffer, bits.byteOffset, length);
   let low = 0;
   let high = 0;
@@ -52,7 +44,7 @@ function packedSigned(bits: Uint32Array, length: number): IntArray {
   return values.slice();
 }
 
-function copy<T extends IntArray>(target: T, source: Uint32Array | Int32Array): T {
+function copy<T extends IntArray>(target: T, source: Uint16Array | Uint32Array | Int32Array): T {
   for (let i = 0; i < target.length; i++) target[i] = source[i];
   return target;
 }

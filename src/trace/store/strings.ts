@@ -67,3 +67,10 @@ export function latin1(bytes: Uint8Array, start: number, end: number): string {
   }
   return text;
 }
+
+const utf8 = new TextDecoder();
+
+/** Bytes that are known to be ASCII, such as format files: much faster than `latin1` for long texts. */
+export function ascii(bytes: Uint8Array): string {
+  return utf8.decode(bytes);
+}

@@ -158,7 +158,7 @@ export class Trace {
   byCpu(cpu: number): Uint32Array {
     this.#cpuIndex ??= index(
       this.cpu,
-      Array.from({ length: this.cpu.reduce((a, b) => Math.max(a, b), -1) + 1 }, (_, cpu) => cpu),
+      Array.from({ length: largest(this.cpu) + 1 }, (_, cpu) => cpu),
     );
     return this.#cpuIndex.get(cpu) ?? new Uint32Array(0);
   }
@@ -223,4 +223,10 @@ function index(ids: IntArray, keys: readonly number[]): Map<number, Uint32Array>
   const filled = [...slots].filter(([, slot]) => counts[slot] > 0);
   filled.sort(([, a], [, b]) => lists[a][0] - lists[b][0]);
   return new Map(filled.map(([key, slot]) => [key, lists[slot]]));
+}
+
+function largest(values: IntArray): number {
+  let most = -1;
+  for (let i = 0; i < values.length; i++) if (values[i] > most) most = values[i];
+  return most;
 }

@@ -1,0 +1,196 @@
+/**
+ * Reads a trace.dat (versions 6 and 7) into a TraceBuilder.
+ */
+import { InputError } from '../../errors.js';
+import type { TraceBuilder } from '../../store/builder.js';
+import type { Codecs } from '../codecs.js';
+import { EventDecoder } from '../ring/decoder.js';
+import { CpuCursor, type PageLayout, type PageSupply } from '../ring/cpu-cursor.js';
+import { mergeEvents, type MergeInput } from '../ring/merge.js';
+import type { ByteSource } from '../source.js';
+import { PlainPages } from '../raw-pages.js';
+import { taskLookup } from '../ring/tasks.js';
+import { CompressedPages, decompress } from './blocks.js';
+import type { CpuData, DatBuffer, DatFile } from './dat-file.js';
+import { SourceCursor } from './source-cursor.js';
+import { readVersion6 } from './version-6.js';
+import { readVersion7 } from './version-7.js';
+
+/** What every trace.dat starts with. */
+export const MAGIC = [0x17, 0x08, 0x44, 0x74, 0x72, 0x61, 0x63, 0x69, 0x6e, 0x67];
+
+/** Stamps from here on do not fit into 53 bits; times then count from the first event. */
+const MOST_ABSOLUTE = 1n << 52n;
+const MOST_PAGE = 1 << 20;
+/** Typical sizes in recordings of KVM, to guess the number of events: 31 and 5 to 10 bytes measured. */
+const BYTES_PER_EVENT = 31;
+const BYTES_PER_PACKED_EVENT = 4;
+/** Clocks that count ns; others count cycles or events. */
+const NS_CLOCKS = new Set(['', 'local', 'global', 'uptime', 'perf', 'mono', 'mono_raw', 'boot', 'tai']);
+
+export interface DatReadOptions {
+  readonly codecs: Codecs;
+  /** Called now and then while events are decoded. */
+  readonly onStep?: () => void;
+  /** Called for each buffer that holds text instead of pages, with its bytes. */
+  readonly onText?: (offset: number, size: number) => void;
+}
+
+/** Read the metadata only. */
+export function openTraceDat(source: ByteSource, codecs: Codecs): DatFile {
+  const cursor = new SourceCursor(source);
+  const magic = cursor.bytes(10, 'the magic number of trace.dat');
+  if (MAGIC.some((byte, i) => magic[i] !== byte)) throw new InputError('is not a trace.dat file', { offset: 0 });
+  const version = cursor.text('the version', 16);
+  if (version !== '6' && version !== '7') {
+    throw new InputError(`is trace.dat version "${version}"; Faultline reads 6 and 7: trace-cmd convert can change it`);
+  }
+  if (cursor.u8('the byte order') !== 0) {
+    throw new InputError('was recorded on a big-endian machine, which has no x86 KVM: Faultline reads little-endian files');
+  }
+  const longSize = cursor.u8('the size of a long');
+  const pageSize = cursor.u32('the page size');
+  if (longSize !== 4 && longSize !== 8) throw new InputError(`claims longs of ${longSize} bytes: the file is damaged`);
+  checkPageSize(pageSize);
+  return version === '6' ? readVersion6(cursor, longSize, pageSize) : readVersion7(cursor, codecs, longSize, pageSize);
+}
+
+/** Read everything that the builder's filter wants. */
+export function readTraceDat(source: ByteSource, builder: TraceBuilder, options: DatReadOptions): void {
+  const file = openTraceDat(source, options.codecs);
+  describe(file, builder);
+  for (const text of file.textBuffers) options.onText?.(text.offset, text.size);
+  const convert = conversion(file, source, builder, options.codecs);
+  const decoder = new EventDecoder(builder, file.formats);
+  const taskOf = taskLookup(file.comms, builder);
+  const inputs: MergeInput[] = [];
+  file.buffers.forEach((buffer, index) => {
+    checkPageSize(buffer.pageSize);
+    const layout: PageLayout = {
+      pageSize: buffer.pageSize,
+      dataOffset: dataOffset(file),
+      // A converted clock is kept whole: conversion subtracts the builder's origin.
+      origin: convert ? clockOrigin(file, source, options.codecs) : builder.origin,
+      ...(convert ? { convert } : {}),
+    };
+    for (const data of buffer.cpus) {
+      if (data.size === 0) continue;
+      checkPlace(data, source, builder);
+      const supply = pagesOf(file, buffer, data, source, builder, options.codecs);
+      const cursor = new CpuCursor(data.cpu, supply, layout, builder.diagnostics);
+      inputs.push({ cursor, decoder, buffer: index, taskOf });
+    }
+  });
+  const bytes = file.buffers.reduce((sum, b) => sum + b.cpus.reduce((total, data) => total + data.size, 0), 0);
+  builder.reserve(bytes / (file.compression === 'none' ? BYTES_PER_EVENT : BYTES_PER_PACKED_EVENT));
+  mergeEvents(inputs, builder, options.onStep);
+}
+
+function describe(file: DatFile, builder: TraceBuilder): void {
+  const { options } = file;
+  const clock = file.buffers.find((buffer) => buffer.name === '')?.clock || options.clock;
+  const cpus = Math.max(options.cpuCount ?? 0, ...file.buffers.flatMap((b) => b.cpus.map((data) => data.cpu + 1)));
+  builder.meta = {
+    ...builder.meta,
+    format: `trace.dat v${file.version}${file.compression === 'none' ? '' : ` (${file.compression})`}`,
+    clock,
+    timeUnit: NS_CLOCKS.has(clock) || options.convertsCycles ? 'ns' : 'ticks',
+    buffers: file.buffers.map((buffer) => buffer.name),
+    pageSize: file.pageSize,
+    resolution: 1,
+    cpus,
+    ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+  };
+  for (const { cpu, overrun, dropped } of options.statistics) {
+    if (overrun > 0) builder.diagnostics.addNote(`cpu ${cpu}: ${overrun} events were overwritten before they were read (overrun)`);
+    if (dropped > 0) builder.diagnostics.addNote(`cpu ${cpu}: ${dropped} events were dropped because the buffer was full`);
+  }
+}
+
+/** Decide the builder's origin, and how clock values become times relative to it. */
+function conversion(
+  file: DatFile,
+  source: ByteSource,
+  builder: TraceBuilder,
+  codecs: Codecs,
+): PageLayout['convert'] | undefined {
+  const toTime = file.options.conversion;
+  const firstClock = clockOrigin(file, source, codecs);
+  const first = toTime ? toTime(firstClock, 0) : firstClock;
+  builder.origin = first >= MOST_ABSOLUTE || first <= -MOST_ABSOLUTE ? first : 0n;
+  if (!toTime) return undefined;
+  const { origin } = builder;
+  return (clock, cpu) => Number(toTime(clock, cpu) - origin);
+}
+
+/** The earliest stamp of a first page, or 0 when stamps are small enough to be kept whole. */
+function clockOrigin(file: DatFile, source: ByteSource, codecs: Codecs): bigint {
+  let first: bigint | undefined;
+  for (const buffer of file.buffers) {
+    for (const data of buffer.cpus) {
+      if (data.size === 0) continue;
+      const page = firstPage(file, buffer, data, source, codecs);
+      if (!page || page.length < 8) continue;
+      const stamp = new DataView(page.buffer, page.byteOffset, page.length).getBigUint64(0, true);
+      if (first === undefined || stamp < first) first = stamp;
+    }
+  }
+  return first !== undefined && first >= MOST_ABSOLUTE ? first : 0n;
+}
+
+function firstPage(
+  file: DatFile,
+  buffer: DatBuffer,
+  data: CpuData,
+  source: ByteSource,
+  codecs: Codecs,
+): Uint8Array | undefined {
+  if (!buffer.compressed) return source.read(data.offset, 8);
+  const head = source.read(data.offset, 12);
+  if (head.length < 12) return undefined;
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  const packed = view.getUint32(4, true);
+  const size = view.getUint32(8, true);
+  if (data.offset + 12 + packed > source.size) return undefined;
+  try {
+    return decompress(codecs, file.compression, source.read(data.offset + 12, packed), size);
+  } catch (error) {
+    // A damaged chunk is reported when its turn comes; it cannot set the origin.
+    if (error instanceof InputError) throw error;
+    return undefined;
+  }
+}
+
+function pagesOf(
+  file: DatFile,
+  buffer: DatBuffer,
+  data: CpuData,
+  source: ByteSource,
+  builder: TraceBuilder,
+  codecs: Codecs,
+): PageSupply {
+  if (!buffer.compressed) return new PlainPages(source, data.offset, data.size, buffer.pageSize);
+  const unpack = (bytes: Uint8Array, size: number) => decompress(codecs, file.compression, bytes, size);
+  return new CompressedPages(source, data, unpack, builder.diagnostics);
+}
+
+/** Where data starts in a page, from the format of the page header. */
+function dataOffset(file: DatFile): number {
+  const match = /field:\s*char\s+data[^;]*;\s*offset:(\d+)/.exec(file.headerPage);
+  const offset = match ? Number(match[1]) : 8 + file.longSize;
+  return offset === 12 || offset === 16 ? offset : 8 + file.longSize;
+}
+
+function checkPageSize(size: number): void {
+  if (size < 64 || size > MOST_PAGE || (size & (size - 1)) !== 0) {
+    throw new InputError(`claims pages of ${size} bytes: the file is damaged`);
+  }
+}
+
+function checkPlace(data: CpuData, source: ByteSource, builder: TraceBuilder): void {
+  const missing = data.offset + data.size - source.size;
+  if (missing <= 0) return;
+  const had = Math.max(0, data.size - missing);
+  builder.diagnostics.addDamage(`cpu ${data.cpu}: only ${had} of ${data.size} bytes are in the file: it was cut off`);
+  builder.diagnostics.addLoss(data.cpu, undefined);
+}
