@@ -51,8 +51,8 @@ export interface LockSummary extends WaitStatistics {
   readonly mmuLock: MmuLockGuess;
   /** First and last event about it. */
   readonly events: readonly [first: number, last: number];
-  /** Event pair of the longest wait. */
-  readonly longestWait: readonly [begin: number, end: number];
+  /** Event pair of the longest completed wait. */
+  readonly longestWait?: readonly [begin: number, end: number];
 }
 
 export interface LockTask {

@@ -101,7 +101,10 @@ export type RetryCause =
   | 'invalidation-in-flight'
   /** Its page was in no single invalidation, but inside the hull that KVM keeps of all those under way. */
   | 'invalidation-hull'
-  /** An invalidation of other pages ended during the attempt and advanced mmu_invalidate_seq. */
+  /**
+   * An invalidation elsewhere, or at a place that the trace does not tell, was under way or ended during the attempt:
+   * its end advances mmu_invalidate_seq, which every fault in flight compares.
+   */
   | 'sequence-bump'
   /** It passed the check, then another thread changed the same entry first. */
   | 'lost-race'
@@ -257,10 +260,15 @@ export interface InvalidationsSummary {
   readonly hostFlushes: number;
   /** Flushes of the guest's translations. `source`: where the count comes from. */
   readonly guestFlushes: number;
-  readonly guestFlushSource: 'kprobe' | 'ipi' | 'none';
+  readonly guestFlushSource: 'kprobe' | 'ipi' | 'inferred' | 'none';
   /** Times a zapper let go of mmu_lock. */
   readonly yields: number;
   readonly yieldSource: 'exact' | 'inferred' | 'none';
+  /**
+   * Waiters that got mmu_lock in the middle of a zap, by what they did with it: mapped their page, or came back
+   * empty-handed, or were no faults.
+   */
+  readonly handovers: { readonly useful: number; readonly useless: number; readonly other: number };
   /** Ends are not recorded: from the last related event (`underWay`) to the first unrelated one (`underWayAtMost`). */
   readonly endsInferred: boolean;
   readonly underWay: Distribution;
@@ -293,6 +301,8 @@ export interface InvalidationRow {
   readonly hostFlushes: number;
   readonly guestFlushes: number;
   readonly yields: number;
+  /** Longest time from one zapped leaf to another without a yield between: mmu_lock was held for write that long. */
+  readonly heldAtLeastNs: number;
   /** Faults retried because of it. */
   readonly retries: number;
   readonly lockWaitNs: number;

@@ -1,0 +1,210 @@
+/**
+ * Invalidation and aging figures of an explanation.
+ */
+import { AGENTS, type Analysis } from './analysis.js';
+import { distributionOf } from './distribution.js';
+import { kindsMatching, largest, NONE } from './tables.js';
+import type { Confidence } from './types-finding.js';
+import type { AgentSummary, AgingSummary, InvalidationRow, InvalidationsSummary } from './types.js';
+
+/** Ranges above 2^32 pages (16 TiB) stand for "everything": soft-dirty clearing, exit. They would drown the sums. */
+const UNBOUNDED_PAGES = 2 ** 32;
+
+/** Start to last sign of life, and to the first event that rules it out; ns. */
+export function durationsOf(
+  { invalidations, trace }: Analysis,
+  row: number,
+): [atLeast: number, atMost: number] {
+  const start = trace.time[invalidations.startEvent[row]];
+  const last = trace.time[invalidations.lastEvent[row]];
+  const end = invalidations.endEvent[row];
+  const late = invalidations.exactEnd[row] || end === NONE ? last : trace.time[end];
+  return [last - start, late - start];
+}
+
+/** Flushes of guest translations: recorded ones, else one per yield after a zap and one at the end. */
+export function guestFlushesOf({ invalidations, yields }: Analysis, row: number): number {
+  if (invalidations.guestFlushSource !== 'none') return invalidations.guestFlushes[row];
+  return invalidations.leaves[row] === 0 ? 0 : yields.count[row] + 1;
+}
+
+export function pagesOfRange({ invalidations }: Analysis, row: number): number {
+  return invalidations.pageEnd[row] - invalidations.pageStart[row];
+}
+
+export function summariseInvalidations(analysis: Analysis, top: number): InvalidationsSummary {
+  const { invalidations, yields, causes } = analysis;
+  const { count } = invalidations;
+  const atLeast = new Float64Array(count);
+  const atMost = new Float64Array(count);
+  const sums = {
+    pages: 0,
+    unbounded: 0,
+    leaves: 0,
+    withLeaves: 0,
+    hostFlushes: 0,
+    guestFlushes: 0,
+    yields: yields.outside,
+  };
+  let inferred = 0;
+  for (let row = 0; row < count; row++) {
+    [atLeast[row], atMost[row]] = durationsOf(analysis, row);
+    const pages = pagesOfRange(analysis, row);
+    if (pages < UNBOUNDED_PAGES) sums.pages += pages;
+    else sums.unbounded++;
+    sums.leaves += invalidations.leaves[row];
+    if (invalidations.leaves[row] > 0) sums.withLeaves++;
+    sums.hostFlushes += invalidations.hostFlushes[row];
+    sums.guestFlushes += guestFlushesOf(analysis, row);
+    sums.yields += yields.count[row];
+    inferred += 1 - invalidations.exactEnd[row];
+  }
+  const seesLeaves = analysis.trace.named('kvm_tdp_mmu_spte_changed') !== undefined;
+  const recorded = invalidations.guestFlushSource;
+  return {
+    count,
+    ...sums,
+    guestFlushSource: recorded === 'none' && seesLeaves && count > 0 ? 'inferred' : recorded,
+    yieldSource: yields.source,
+    handovers: handovers(analysis),
+    endsInferred: inferred > 0,
+    // Sorted in place by what follows, so the longest are picked first.
+    top: largest(atMost, count, top).map((row) => invalidationRow(analysis, row)),
+    byAgent: byAgent(analysis, atLeast, atMost),
+    underWay: distributionOf(atLeast),
+    underWayAtMost: distributionOf(atMost),
+    mostAtOnce: causes.mostAtOnce,
+  };
+}
+
+/** What the waiters that got mmu_lock in a yield did with it. */
+function handovers({ attempts, joins, outcome, waits, yields }: Analysis): InvalidationsSummary['handovers'] {
+  const counts = { useful: 0, useless: 0, other: 0 };
+  for (let wait = 0; wait < waits.count; wait++) {
+    if (yields.handoverOf[wait] === NONE) continue;
+    const attempt = joins.attemptOfWait[wait];
+    if (attempt === NONE || attempt >= attempts.count) counts.other++;
+    else if (outcome[attempt] === 0) counts.useful++;
+    else counts.useless++;
+  }
+  return counts;
+}
+
+function byAgent(analysis: Analysis, atLeast: Float64Array, atMost: Float64Array): AgentSummary[] {
+  const { agents, invalidations } = analysis;
+  const rowsOf = new Map<string, number[]>();
+  for (let row = 0; row < invalidations.count; row++) {
+    const { agent } = agents.guesses[agents.ofInvalidation[row]];
+    const rows = rowsOf.get(agent);
+    if (rows) rows.push(row);
+    else rowsOf.set(agent, [row]);
+  }
+  const list = AGENTS.flatMap((agent) => {
+    const rows = rowsOf.get(agent);
+    return rows ? [agentSummary(analysis, agent, rows, atLeast, atMost)] : [];
+  });
+  return list.sort((a, b) => b.count - a.count);
+}
+
+function agentSummary(
+  analysis: Analysis,
+  agent: AgentSummary['agent'],
+  rows: readonly number[],
+  atLeast: Float64Array,
+  atMost: Float64Array,
+): AgentSummary {
+  const { agents, invalidations, threads, yields } = analysis;
+  const confidence: Record<Confidence, number> = { high: 0, medium: 0, low: 0 };
+  const reasons = new Uint32Array(agents.guesses.length);
+  const tasks = new Map<number, number>();
+  const sums = {
+    pages: 0,
+    leaves: 0,
+    flushes: 0,
+    yields: 0,
+    underWayNs: 0,
+    underWayAtMostNs: 0,
+    longestNs: 0,
+  };
+  for (const row of rows) {
+    const guess = agents.ofInvalidation[row];
+    confidence[agents.guesses[guess].confidence]++;
+    reasons[guess]++;
+    tasks.set(invalidations.thread[row], (tasks.get(invalidations.thread[row]) ?? 0) + 1);
+    const pages = pagesOfRange(analysis, row);
+    if (pages < UNBOUNDED_PAGES) sums.pages += pages;
+    sums.leaves += invalidations.leaves[row];
+    sums.flushes += guestFlushesOf(analysis, row);
+    sums.yields += yields.count[row];
+    sums.underWayNs += atLeast[row];
+    sums.underWayAtMostNs += atMost[row];
+    sums.longestNs = Math.max(sums.longestNs, atLeast[row]);
+  }
+  const [commonest] = largest(reasons, reasons.length, 1);
+  const list = [...tasks].map(([thread, count]) => ({
+    tid: threads.tid[thread],
+    comm: threads.comm[thread],
+    count,
+  }));
+  list.sort((a, b) => b.count - a.count);
+  return {
+    agent,
+    confidence,
+    why: agents.guesses[commonest].why,
+    tasks: list.slice(0, 20),
+    count: rows.length,
+    ...sums,
+  };
+}
+
+export function invalidationRow(analysis: Analysis, row: number): InvalidationRow {
+  const { agents, causes, invalidations, joins, threads, trace, yields } = analysis;
+  const start = trace.time[invalidations.startEvent[row]];
+  const [atLeast, atMost] = durationsOf(analysis, row);
+  const thread = invalidations.thread[row];
+  const hex = (page: number) => (BigInt(page) * 4096n).toString(16);
+  return {
+    start,
+    endAtLeast: start + atLeast,
+    endAtMost: start + atMost,
+    inferredEnd: invalidations.exactEnd[row] === 0,
+    tid: threads.tid[thread],
+    comm: threads.comm[thread],
+    ...agents.guesses[agents.ofInvalidation[row]],
+    hva: [hex(invalidations.pageStart[row]), hex(invalidations.pageEnd[row])],
+    ...(causes.gfnStart[row] < 0 ? {} : { gfn: [causes.gfnStart[row], causes.gfnEnd[row]] as const }),
+    pages: pagesOfRange(analysis, row),
+    leaves: invalidations.leaves[row],
+    hostFlushes: invalidations.hostFlushes[row],
+    guestFlushes: guestFlushesOf(analysis, row),
+    yields: yields.count[row],
+    heldAtLeastNs: yields.heldNs[row],
+    retries: causes.retries[row],
+    lockWaitNs: joins.invalidationWaitNs[row],
+    events: [invalidations.startEvent[row], invalidations.lastEvent[row]],
+  };
+}
+
+export function summariseAging({ threads, trace }: Analysis): AgingSummary {
+  const tasks = new Map<number, number>();
+  let count = 0;
+  for (const kind of kindsMatching(trace, /^kvm_(age_hva|test_age_hva|age_page)$/)) {
+    count += kind.length;
+    for (const event of kind.events) {
+      const thread = threads.ofTask[trace.task[event]];
+      tasks.set(thread, (tasks.get(thread) ?? 0) + 1);
+    }
+  }
+  const seconds = trace.length > 1 ? (trace.time[trace.length - 1] - trace.time[0]) / 1e9 : 0;
+  const list = [...tasks].map(([thread, n]) => ({
+    tid: threads.tid[thread],
+    comm: threads.comm[thread],
+    count: n,
+  }));
+  list.sort((a, b) => b.count - a.count);
+  return {
+    count,
+    tasks: list.slice(0, 20),
+    perSecond: seconds > 0 ? Math.round((count / seconds) * 10) / 10 : 0,
+  };
+}
