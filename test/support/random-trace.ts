@@ -3,10 +3,10 @@
  * the file formats.
  */
 import fc from 'fast-check';
-import type { EventDef, FieldDef, FieldType } from '../src/trace/events/types.js';
-import { TraceBuilder } from '../src/trace/store/builder.js';
-import { isInterned } from '../src/trace/store/column.js';
-import type { Trace } from '../src/trace/store/trace.js';
+import type { EventDef, FieldDef, FieldType } from '../../src/trace/events/types.js';
+import { TraceBuilder } from '../../src/trace/store/builder.js';
+import { isInterned } from '../../src/trace/store/column.js';
+import type { Trace } from '../../src/trace/store/trace.js';
 
 export type Value = bigint | string;
 
