@@ -47,7 +47,7 @@ export function agentsOf(
   invalidations: Invalidations,
 ): Agents {
   const isVcpu = vcpuThreads(trace, threads, attempts);
-  const guesses = new Guesses();
+  const guesses: AgentGuess[] = [];
   const ofInvalidation = new Uint8Array(invalidations.count);
   const near = neighboursOf(trace, threads, invalidations);
   const inFault = attemptsAround(threads, attempts, invalidations);
@@ -55,53 +55,61 @@ export function agentsOf(
   for (let thread = 0; thread < threads.count; thread++) {
     const rows = groups.rows.subarray(groups.offsets[thread], groups.offsets[thread + 1]);
     if (rows.length === 0) continue;
-    const context: Context = { trace, invalidations, near, inFault, rows, comm: threads.comm[thread] };
-    const named = KERNEL_THREADS.find(([pattern]) => pattern.test(context.comm));
-    const sameSize = named || isVcpu[thread] ? 0 : commonestSize(invalidations, rows);
-    const bursts = named ? undefined : burstsOf(invalidations, rows);
+    const context: Context = { invalidations, near, inFault, comm: threads.comm[thread] };
+    const rule = ruleFor(context, isVcpu[thread] === 1, rows);
+    const bursts = burstsOf(invalidations, rows);
+    // Guesses of one thread by their name: the same words make one guess.
+    const ids = new Map<string, number>();
     rows.forEach((row, at) => {
-      const burst = bursts?.[at] ?? { ranges: 1, pages: 0 };
-      let guess: AgentGuess;
-      if (named)
-        guess = { agent: named[1], confidence: named[2], why: `made by the kernel thread ${context.comm}` };
-      else guess = isVcpu[thread] ? ofVcpu(context, row, burst) : ofProcess(context, row, burst, sameSize);
-      ofInvalidation[row] = guesses.add(guess);
+      const guess = rule(row, bursts[at]);
+      const known = ids.get(guess.why);
+      const id = known ?? addGuess(guesses, guess);
+      if (known === undefined) ids.set(guess.why, id);
+      ofInvalidation[row] = id;
     });
   }
-  return { ofInvalidation, guesses: guesses.list, isVcpu };
+  return { ofInvalidation, guesses, isVcpu };
+}
+
+/** The number of a guess; a dozen rules and a few thread names never make 256, but if they did the last is shared. */
+function addGuess(guesses: AgentGuess[], guess: AgentGuess): number {
+  const same = (other: AgentGuess) => other.why === guess.why && other.agent === guess.agent;
+  const known = guesses.findIndex((other) => same(other) && other.confidence === guess.confidence);
+  if (known >= 0) return known;
+  return guesses.length < 256 ? guesses.push(guess) - 1 : 255;
+}
+
+type Rule = (row: number, burst: Burst | undefined) => AgentGuess;
+
+function ruleFor(context: Context, isVcpu: boolean, rows: Uint32Array): Rule {
+  const { comm, invalidations, near } = context;
+  const named = KERNEL_THREADS.find(([pattern]) => pattern.test(comm));
+  if (named) {
+    const guess: AgentGuess = {
+      agent: named[1],
+      confidence: named[2],
+      why: `made by the kernel thread ${comm}`,
+    };
+    return () => guess;
+  }
+  if (isVcpu) return (row, burst) => near.guess(row) ?? ofVcpu(context, row, burst);
+  const sameSize = commonestSize(invalidations, rows);
+  const process = processGuesses(comm, sameSize);
+  return (row, burst) => near.guess(row) ?? ofProcess(context, row, burst, sameSize, process);
 }
 
 interface Context {
-  readonly trace: Trace;
   readonly invalidations: Invalidations;
   readonly near: Neighbours;
   readonly inFault: Uint32Array;
-  readonly rows: Uint32Array;
   readonly comm: string;
 }
 
 /** A run of invalidations of one thread with nothing else between, ranges ascending. */
 interface Burst {
   ranges: number;
-  pages: number;
-}
-
-class Guesses {
-  readonly list: AgentGuess[] = [];
-  readonly #ids = new Map<string, number>();
-
-  add(guess: AgentGuess): number {
-    const key = `${guess.agent}/${guess.confidence}/${guess.why}`;
-    let id = this.#ids.get(key);
-    if (id === undefined) {
-      // 256 distinct reasons never arise from a dozen rules and a few thread names; if they did, share the last.
-      if (this.list.length === 256) return 255;
-      id = this.list.length;
-      this.#ids.set(key, id);
-      this.list.push(guess);
-    }
-    return id;
-  }
+  /** Pages of the largest range. */
+  largest: number;
 }
 
 /** A thread runs a vCPU if it enters a guest or takes its faults. */
@@ -129,20 +137,25 @@ function attemptsAround(threads: Threads, attempts: Attempts, invalidations: Inv
   return result;
 }
 
-/** For each row, the burst that it belongs to. */
-function burstsOf(invalidations: Invalidations, rows: Uint32Array): Burst[] {
-  const bursts: Burst[] = [];
-  rows.forEach((row, at) => {
+/** For each row, the burst that it belongs to; most rows are a burst of one small range, which they share. */
+function burstsOf(invalidations: Invalidations, rows: Uint32Array): (Burst | undefined)[] {
+  const { startEvent, endEvent, pageStart, pageEnd } = invalidations;
+  const bursts: (Burst | undefined)[] = [];
+  let burst: Burst | undefined;
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at];
     const before = rows[at - 1];
-    const follows =
-      at > 0 &&
-      invalidations.endEvent[before] === invalidations.startEvent[row] &&
-      invalidations.pageStart[row] >= invalidations.pageEnd[before];
-    const burst = follows ? bursts[at - 1] : { ranges: 0, pages: 0 };
-    burst.ranges++;
-    burst.pages += invalidations.pageEnd[row] - invalidations.pageStart[row];
+    const follows = at > 0 && endEvent[before] === startEvent[row] && pageStart[row] >= pageEnd[before];
+    const pages = pageEnd[row] - pageStart[row];
+    if (!follows) {
+      burst = undefined;
+    } else {
+      if (!burst) bursts[at - 1] = burst = { ranges: 1, largest: pageEnd[before] - pageStart[before] };
+      burst.ranges++;
+      burst.largest = Math.max(burst.largest, pages);
+    }
     bursts.push(burst);
-  });
+  }
   return bursts;
 }
 
@@ -157,51 +170,97 @@ function commonestSize(invalidations: Invalidations, rows: Uint32Array): number 
   return 0;
 }
 
-function ofVcpu(context: Context, row: number, burst: Burst): AgentGuess {
-  const { invalidations, near, inFault } = context;
+const SCAN: AgentGuess = {
+  agent: 'numa-balancing',
+  confidence: 'high',
+  why: 'a vCPU thread worked through large ranges before it entered its guest: task_numa_work does that',
+};
+const LARGE_RANGE: AgentGuess = {
+  agent: 'numa-balancing',
+  confidence: 'medium',
+  why: 'a vCPU thread changed a range of more than 2 MiB: task_numa_work does that',
+};
+const SMALL_RANGE: AgentGuess = {
+  agent: 'numa-balancing',
+  confidence: 'low',
+  why: 'a vCPU thread changed a range before it entered its guest, as task_numa_work does',
+};
+const COPY: AgentGuess = {
+  agent: 'copy-on-write',
+  confidence: 'medium',
+  why: 'a vCPU thread replaced one page inside its own fault: a write to a shared page copies it',
+};
+const HUGE_COPY: AgentGuess = {
+  agent: 'copy-on-write',
+  confidence: 'low',
+  why: 'a vCPU thread replaced one huge page inside its own fault',
+};
+const UNKNOWN_VCPU: AgentGuess = {
+  agent: 'unknown',
+  confidence: 'low',
+  why: 'a vCPU thread outside a fault; its system calls were not recorded',
+};
+
+/** A scan covers the process: several ranges in ascending order, of which at least one is large. */
+function isScan(burst: Burst | undefined): boolean {
+  return burst !== undefined && burst.ranges >= 3 && burst.largest >= HUGE_PAGES;
+}
+
+function ofVcpu({ invalidations, inFault }: Context, row: number, burst: Burst | undefined): AgentGuess {
   const pages = invalidations.pageEnd[row] - invalidations.pageStart[row];
-  const neighbour = near.guess(row);
-  if (neighbour) return neighbour;
-  if (burst.ranges >= 3 || pages > HUGE_PAGES || burst.pages > 2 * HUGE_PAGES) {
-    const why =
-      'a vCPU thread worked through large ranges before it entered its guest: task_numa_work does that';
-    return { agent: 'numa-balancing', confidence: burst.ranges >= 3 ? 'high' : 'medium', why };
-  }
-  if (inFault[row] !== NONE && (pages === 1 || pages === HUGE_PAGES)) {
-    const why = 'a vCPU thread replaced one page inside its own fault: a write to a shared page copies it';
-    return { agent: 'copy-on-write', confidence: pages === 1 ? 'medium' : 'low', why };
-  }
-  if (pages > 1 && inFault[row] !== NONE) {
-    const why = 'a vCPU thread changed a range before it entered its guest, as task_numa_work does';
-    return { agent: 'numa-balancing', confidence: 'low', why };
-  }
+  if (isScan(burst)) return SCAN;
+  if (pages > HUGE_PAGES) return LARGE_RANGE;
+  if (inFault[row] === NONE) return UNKNOWN_VCPU;
+  if (pages === 1) return COPY;
+  return pages === HUGE_PAGES ? HUGE_COPY : SMALL_RANGE;
+}
+
+const SCAN_OR_EXIT: AgentGuess = {
+  agent: 'numa-balancing',
+  confidence: 'low',
+  why: 'a thread worked through ascending ranges without a pause: task_numa_work does that, and so does exit',
+};
+const UNKNOWN_PROCESS: AgentGuess = {
+  agent: 'unknown',
+  confidence: 'low',
+  why: 'a thread of a process; its system calls were not recorded',
+};
+
+interface ProcessGuesses {
+  readonly always?: AgentGuess;
+  readonly sameSize: AgentGuess;
+}
+
+function processGuesses(comm: string, sameSize: number): ProcessGuesses {
+  const again = `ranges of ${sameSize} page${sameSize === 1 ? '' : 's'} again and again`;
+  const isQemu = /^qemu/i.test(comm) && (sameSize === 1 || sameSize % HUGE_PAGES === 0);
+  const sameSizeGuess: AgentGuess = isQemu
+    ? {
+        agent: 'balloon',
+        confidence: 'medium',
+        why: `${comm} gave back ${again}, as a balloon or page reporting does`,
+      }
+    : {
+        agent: 'madvise',
+        confidence: 'medium',
+        why: `the thread ${comm} invalidated ${again}: madvise or the like`,
+      };
+  if (!/balloon/i.test(comm)) return { sameSize: sameSizeGuess };
   return {
-    agent: 'unknown',
-    confidence: 'low',
-    why: 'a vCPU thread outside a fault; its system calls were not recorded',
+    always: { agent: 'balloon', confidence: 'high', why: `made by the thread ${comm}` },
+    sameSize: sameSizeGuess,
   };
 }
 
-function ofProcess(context: Context, row: number, burst: Burst, sameSize: number): AgentGuess {
-  const { invalidations, near, comm } = context;
-  const pages = invalidations.pageEnd[row] - invalidations.pageStart[row];
-  const neighbour = near.guess(row);
-  if (neighbour) return neighbour;
-  if (/balloon/i.test(comm))
-    return { agent: 'balloon', confidence: 'high', why: `made by the thread ${comm}` };
-  if (sameSize > 0 && pages === sameSize) {
-    if (/^qemu/i.test(comm) && (pages === 1 || pages % HUGE_PAGES === 0)) {
-      const why = `${comm} gave back ranges of ${pages} pages again and again, as a balloon or free page reporting does`;
-      return { agent: 'balloon', confidence: 'medium', why };
-    }
-    const why = `the thread ${comm} invalidated ranges of ${pages} pages again and again: madvise or the like`;
-    return { agent: 'madvise', confidence: 'medium', why };
-  }
-  if (burst.ranges >= 3 && burst.pages > 2 * HUGE_PAGES) {
-    const why =
-      'a thread worked through ascending ranges without a pause: task_numa_work does that, and so does exit';
-    return { agent: 'numa-balancing', confidence: 'low', why };
-  }
-  const why = 'a thread of a process; its system calls were not recorded';
-  return { agent: 'unknown', confidence: 'low', why };
+function ofProcess(
+  { invalidations }: Context,
+  row: number,
+  burst: Burst | undefined,
+  sameSize: number,
+  guesses: ProcessGuesses,
+): AgentGuess {
+  if (guesses.always) return guesses.always;
+  if (sameSize > 0 && invalidations.pageEnd[row] - invalidations.pageStart[row] === sameSize)
+    return guesses.sameSize;
+  return isScan(burst) ? SCAN_OR_EXIT : UNKNOWN_PROCESS;
 }

@@ -187,36 +187,24 @@ function emptyRows(capacity: number) {
   };
 }
 
-/** The same table without the rows that turned out to be no faults. */
+/** The same table without the rows that turned out to be no faults; closes the gaps in place. */
 function withoutVoid(all: Attempts): Attempts {
-  const keep = Uint32Array.from({ length: all.count }, (_, row) => row).filter(
-    (row) => !(all.flags[row] & Seen.void),
-  );
-  if (keep.length === all.count) return all;
-  const renamed = new Uint32Array(all.count).fill(NONE);
-  keep.forEach((row, at) => (renamed[row] = at));
-  const next = keep.map((row) => {
-    let after = all.next[row];
-    while (after !== NONE && renamed[after] === NONE) after = all.next[after];
-    return after === NONE ? NONE : renamed[after];
-  });
-  const pick = (column: Uint32Array) => keep.map((row) => column[row]);
-  const pickWide = (column: Float64Array) => Float64Array.from(keep, (row) => column[row]);
-  return {
-    source: all.source,
-    count: keep.length,
-    thread: pick(all.thread),
-    page: pickWide(all.page),
-    gfn: pickWide(all.gfn),
-    flags: Uint8Array.from(keep, (row) => all.flags[row]),
-    startEvent: pick(all.startEvent),
-    endEvent: pick(all.endEvent),
-    requestEvent: pick(all.requestEvent),
-    setEvent: pick(all.setEvent),
-    next,
-    voided: all.count - keep.length,
-    vcpuOf: all.vcpuOf,
-  };
+  const { count, flags, next } = all;
+  const renamed = new Uint32Array(count).fill(NONE);
+  let kept = 0;
+  for (let row = 0; row < count; row++) if ((flags[row] & Seen.void) === 0) renamed[row] = kept++;
+  if (kept === count) return all;
+  // From the back, so that the successor of a successor is already known.
+  for (let row = count - 1; row >= 0; row--) {
+    const after = next[row];
+    if (after !== NONE && flags[after] & Seen.void) next[row] = next[after];
+  }
+  for (let row = 0; row < count; row++) if (next[row] !== NONE) next[row] = renamed[next[row]];
+  const { thread, page, gfn, startEvent, endEvent, requestEvent, setEvent } = all;
+  for (const column of [thread, page, gfn, flags, startEvent, endEvent, requestEvent, setEvent, next]) {
+    for (let row = 0; row < count; row++) if (renamed[row] !== NONE) column[renamed[row]] = column[row];
+  }
+  return { ...all, count: kept, voided: count - kept };
 }
 
 /** vcpu_id of each thread, from the first event that names one. */

@@ -62,11 +62,13 @@ class CausePass {
   readonly #sureEnd: Float64Array;
   readonly #lateEnd: Float64Array;
   /** Invalidations under way, and the hull of their frames. */
-  #active: number[] = [];
+  readonly #active: number[] = [];
   #hullStart = Infinity;
   #hullEnd = -Infinity;
   #next = 0;
   #mostAtOnce = 0;
+  /** No active invalidation ends before this time. */
+  #earliestEnd = Infinity;
 
   constructor(readonly input: Input) {
     const { trace, attempts, invalidations, mapping } = input;
@@ -88,6 +90,7 @@ class CausePass {
       this.#startTime[row] = trace.time[invalidations.startEvent[row]];
       this.#sureEnd[row] = trace.time[invalidations.lastEvent[row]];
       this.#lateEnd[row] = end === NONE ? this.#sureEnd[row] : trace.time[end];
+      if (!mapping.known) continue;
       const frames = framesOf(mapping.slots, invalidations.pageStart[row], invalidations.pageEnd[row]);
       if (frames) [this.#result.gfnStart[row], this.#result.gfnEnd[row]] = frames;
     }
@@ -116,6 +119,7 @@ class CausePass {
       if (!this.#hitsGuest(this.#next)) continue;
       this.#retire(this.#startTime[this.#next]);
       this.#active.push(this.#next);
+      this.#earliestEnd = Math.min(this.#earliestEnd, this.#lateEnd[this.#next]);
       this.#hullStart = Math.min(this.#hullStart, this.#result.gfnStart[this.#next]);
       this.#hullEnd = Math.max(this.#hullEnd, this.#result.gfnEnd[this.#next]);
       this.#mostAtOnce = Math.max(this.#mostAtOnce, this.#active.length);
@@ -124,10 +128,16 @@ class CausePass {
   }
 
   #retire(time: number): void {
-    if (this.#active.some((row) => this.#lateEnd[row] < time)) {
-      this.#active = this.#active.filter((row) => this.#lateEnd[row] >= time);
+    if (time <= this.#earliestEnd) return;
+    let kept = 0;
+    this.#earliestEnd = Infinity;
+    for (const row of this.#active) {
+      if (this.#lateEnd[row] < time) continue;
+      this.#active[kept++] = row;
+      this.#earliestEnd = Math.min(this.#earliestEnd, this.#lateEnd[row]);
     }
-    if (this.#active.length > 0) return;
+    this.#active.length = kept;
+    if (kept > 0) return;
     this.#hullStart = Infinity;
     this.#hullEnd = -Infinity;
   }

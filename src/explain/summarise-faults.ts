@@ -13,20 +13,17 @@ export function summariseFaults(analysis: Analysis, top: number): FaultSummary {
   const { attempts, episodes } = analysis;
   const counts = countFlags(analysis);
   const { count } = attempts;
-  const outcomes = outcomesOver(
-    analysis,
-    Uint32Array.from({ length: count }, (_, row) => row),
-  );
+  const rows = new Uint32Array(count);
+  for (let row = 0; row < count; row++) rows[row] = row;
+  const outcomes = outcomesOver(analysis, rows);
   let longestEpisode = 0;
   let episodesWithRetry = 0;
+  const durations = new Float64Array(episodes.count);
   for (let row = 0; row < episodes.count; row++) {
     longestEpisode = Math.max(longestEpisode, episodes.attempts[row]);
     if (episodes.attempts[row] > 1) episodesWithRetry++;
+    durations[row] = episodes.end[row] - episodes.start[row];
   }
-  const rows = Array.from({ length: count }, (_, row) => row);
-  const stalled = Array.from({ length: episodes.count }, (_, row) => row).filter(
-    (row) => episodes.retried[row] > 0,
-  );
   return {
     source: attempts.source,
     attempts: count,
@@ -42,13 +39,12 @@ export function summariseFaults(analysis: Analysis, top: number): FaultSummary {
     episodesWithRetry,
     latency: distributionOf(latencies(analysis, rows)),
     mapLatency: distributionOf(mapLatencies(analysis)),
-    stallLatency: distributionOf(
-      Float64Array.from(stalled, (row) => episodes.end[row] - episodes.start[row]),
-    ),
+    stallLatency: distributionOf(durations.filter((_, row) => episodes.retried[row] > 0)),
     retryCauses: retryCauses(analysis),
     retriesByAgent: retriesByAgent(analysis),
     episodeLengths: episodeLengths(episodes.attempts, episodes.count),
     topEpisodes: largest(episodes.attempts, episodes.count, top).map((row) => episodeRow(analysis, row)),
+    topStalls: largest(durations, episodes.count, top).map((row) => episodeRow(analysis, row)),
   };
 }
 
@@ -79,23 +75,24 @@ function outcomesOver({ outcome }: Analysis, rows: Uint32Array): FaultOutcomes {
 }
 
 /** Fault to guest entry, of the attempts whose entry was recorded. */
-function latencies({ attempts, trace }: Analysis, rows: ArrayLike<number>): Float64Array {
-  const values: number[] = [];
-  for (let at = 0; at < rows.length; at++) {
-    const row = rows[at];
+function latencies({ attempts, trace }: Analysis, rows: Uint32Array): Float64Array {
+  const values = new Float64Array(rows.length);
+  let count = 0;
+  for (const row of rows) {
     if ((attempts.flags[row] & Seen.ended) === 0) continue;
-    values.push(trace.time[attempts.endEvent[row]] - trace.time[attempts.startEvent[row]]);
+    values[count++] = trace.time[attempts.endEvent[row]] - trace.time[attempts.startEvent[row]];
   }
-  return Float64Array.from(values);
+  return values.subarray(0, count);
 }
 
 function mapLatencies({ attempts, outcome, trace }: Analysis): Float64Array {
-  const values: number[] = [];
+  const values = new Float64Array(attempts.count);
+  let count = 0;
   for (let row = 0; row < attempts.count; row++) {
     if (outcome[row] !== Outcome.mapped || attempts.setEvent[row] === NONE) continue;
-    values.push(trace.time[attempts.setEvent[row]] - trace.time[attempts.startEvent[row]]);
+    values[count++] = trace.time[attempts.setEvent[row]] - trace.time[attempts.startEvent[row]];
   }
-  return Float64Array.from(values);
+  return values.subarray(0, count);
 }
 
 function retryCauses({ attempts, outcome, causes }: Analysis): FaultSummary['retryCauses'] {

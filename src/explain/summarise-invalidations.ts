@@ -10,16 +10,16 @@ import type { AgentSummary, AgingSummary, InvalidationRow, InvalidationsSummary 
 /** Ranges above 2^32 pages (16 TiB) stand for "everything": soft-dirty clearing, exit. They would drown the sums. */
 const UNBOUNDED_PAGES = 2 ** 32;
 
-/** Start to last sign of life, and to the first event that rules it out; ns. */
-export function durationsOf(
-  { invalidations, trace }: Analysis,
-  row: number,
-): [atLeast: number, atMost: number] {
-  const start = trace.time[invalidations.startEvent[row]];
-  const last = trace.time[invalidations.lastEvent[row]];
+/** From start to the last sign of life, ns. */
+export function underWayNs({ invalidations, trace }: Analysis, row: number): number {
+  return trace.time[invalidations.lastEvent[row]] - trace.time[invalidations.startEvent[row]];
+}
+
+/** From start to the first event that rules it out, ns. */
+export function underWayAtMostNs({ invalidations, trace }: Analysis, row: number): number {
   const end = invalidations.endEvent[row];
-  const late = invalidations.exactEnd[row] || end === NONE ? last : trace.time[end];
-  return [last - start, late - start];
+  const late = invalidations.exactEnd[row] || end === NONE ? invalidations.lastEvent[row] : end;
+  return trace.time[late] - trace.time[invalidations.startEvent[row]];
 }
 
 /** Flushes of guest translations: recorded ones, else one per yield after a zap and one at the end. */
@@ -48,7 +48,8 @@ export function summariseInvalidations(analysis: Analysis, top: number): Invalid
   };
   let inferred = 0;
   for (let row = 0; row < count; row++) {
-    [atLeast[row], atMost[row]] = durationsOf(analysis, row);
+    atLeast[row] = underWayNs(analysis, row);
+    atMost[row] = underWayAtMostNs(analysis, row);
     const pages = pagesOfRange(analysis, row);
     if (pages < UNBOUNDED_PAGES) sums.pages += pages;
     else sums.unbounded++;
@@ -68,7 +69,7 @@ export function summariseInvalidations(analysis: Analysis, top: number): Invalid
     yieldSource: yields.source,
     handovers: handovers(analysis),
     endsInferred: inferred > 0,
-    // Sorted in place by what follows, so the longest are picked first.
+    // Distributions reorder the durations in place, so they come last.
     top: largest(atMost, count, top).map((row) => invalidationRow(analysis, row)),
     byAgent: byAgent(analysis, atLeast, atMost),
     underWay: distributionOf(atLeast),
@@ -90,34 +91,51 @@ function handovers({ attempts, joins, outcome, waits, yields }: Analysis): Inval
   return counts;
 }
 
+interface Sums {
+  count: number;
+  pages: number;
+  leaves: number;
+  flushes: number;
+  yields: number;
+  underWayNs: number;
+  underWayAtMostNs: number;
+  longestNs: number;
+}
+
+/** Sums per guess (agent, confidence, reason) first, then per agent: there are only a few guesses. */
 function byAgent(analysis: Analysis, atLeast: Float64Array, atMost: Float64Array): AgentSummary[] {
-  const { agents, invalidations } = analysis;
-  const rowsOf = new Map<string, number[]>();
+  const { agents, invalidations, yields } = analysis;
+  const perGuess: Sums[] = agents.guesses.map(noSums);
   for (let row = 0; row < invalidations.count; row++) {
-    const { agent } = agents.guesses[agents.ofInvalidation[row]];
-    const rows = rowsOf.get(agent);
-    if (rows) rows.push(row);
-    else rowsOf.set(agent, [row]);
+    const sums = perGuess[agents.ofInvalidation[row]];
+    const pages = pagesOfRange(analysis, row);
+    sums.count++;
+    if (pages < UNBOUNDED_PAGES) sums.pages += pages;
+    sums.leaves += invalidations.leaves[row];
+    sums.flushes += guestFlushesOf(analysis, row);
+    sums.yields += yields.count[row];
+    sums.underWayNs += atLeast[row];
+    sums.underWayAtMostNs += atMost[row];
+    if (atLeast[row] > sums.longestNs) sums.longestNs = atLeast[row];
   }
-  const list = AGENTS.flatMap((agent) => {
-    const rows = rowsOf.get(agent);
-    return rows ? [agentSummary(analysis, agent, rows, atLeast, atMost)] : [];
+  const tasks = tasksByAgent(analysis);
+  const list = AGENTS.flatMap((agent, code) => {
+    const guesses = agents.guesses.flatMap((guess, at) =>
+      guess.agent === agent ? [{ ...guess, sums: perGuess[at] }] : [],
+    );
+    if (guesses.length === 0) return [];
+    guesses.sort((a, b) => b.sums.count - a.sums.count);
+    const confidence: Record<Confidence, number> = { high: 0, medium: 0, low: 0 };
+    for (const guess of guesses) confidence[guess.confidence] += guess.sums.count;
+    const sums = guesses.reduce((total, guess) => add(total, guess.sums), noSums());
+    return [{ agent, confidence, why: guesses[0].why, tasks: tasks[code].slice(0, 20), ...sums }];
   });
   return list.sort((a, b) => b.count - a.count);
 }
 
-function agentSummary(
-  analysis: Analysis,
-  agent: AgentSummary['agent'],
-  rows: readonly number[],
-  atLeast: Float64Array,
-  atMost: Float64Array,
-): AgentSummary {
-  const { agents, invalidations, threads, yields } = analysis;
-  const confidence: Record<Confidence, number> = { high: 0, medium: 0, low: 0 };
-  const reasons = new Uint32Array(agents.guesses.length);
-  const tasks = new Map<number, number>();
-  const sums = {
+function noSums(): Sums {
+  return {
+    count: 0,
     pages: 0,
     leaves: 0,
     flushes: 0,
@@ -126,47 +144,48 @@ function agentSummary(
     underWayAtMostNs: 0,
     longestNs: 0,
   };
-  for (const row of rows) {
-    const guess = agents.ofInvalidation[row];
-    confidence[agents.guesses[guess].confidence]++;
-    reasons[guess]++;
-    tasks.set(invalidations.thread[row], (tasks.get(invalidations.thread[row]) ?? 0) + 1);
-    const pages = pagesOfRange(analysis, row);
-    if (pages < UNBOUNDED_PAGES) sums.pages += pages;
-    sums.leaves += invalidations.leaves[row];
-    sums.flushes += guestFlushesOf(analysis, row);
-    sums.yields += yields.count[row];
-    sums.underWayNs += atLeast[row];
-    sums.underWayAtMostNs += atMost[row];
-    sums.longestNs = Math.max(sums.longestNs, atLeast[row]);
-  }
-  const [commonest] = largest(reasons, reasons.length, 1);
-  const list = [...tasks].map(([thread, count]) => ({
-    tid: threads.tid[thread],
-    comm: threads.comm[thread],
-    count,
-  }));
-  list.sort((a, b) => b.count - a.count);
+}
+
+function add(a: Sums, b: Sums): Sums {
   return {
-    agent,
-    confidence,
-    why: agents.guesses[commonest].why,
-    tasks: list.slice(0, 20),
-    count: rows.length,
-    ...sums,
+    count: a.count + b.count,
+    pages: a.pages + b.pages,
+    leaves: a.leaves + b.leaves,
+    flushes: a.flushes + b.flushes,
+    yields: a.yields + b.yields,
+    underWayNs: a.underWayNs + b.underWayNs,
+    underWayAtMostNs: a.underWayAtMostNs + b.underWayAtMostNs,
+    longestNs: Math.max(a.longestNs, b.longestNs),
   };
+}
+
+/** Threads of each agent, by invalidations. */
+function tasksByAgent({
+  agents,
+  invalidations,
+  threads,
+}: Analysis): { tid: number; comm: string; count: number }[][] {
+  const codes = agents.guesses.map(({ agent }) => AGENTS.indexOf(agent));
+  const counts = AGENTS.map(() => new Uint32Array(threads.count));
+  for (let row = 0; row < invalidations.count; row++) {
+    counts[codes[agents.ofInvalidation[row]]][invalidations.thread[row]]++;
+  }
+  return counts.map((perThread) =>
+    largest(perThread, perThread.length, perThread.length).map((thread) => {
+      return { tid: threads.tid[thread], comm: threads.comm[thread], count: perThread[thread] };
+    }),
+  );
 }
 
 export function invalidationRow(analysis: Analysis, row: number): InvalidationRow {
   const { agents, causes, invalidations, joins, threads, trace, yields } = analysis;
   const start = trace.time[invalidations.startEvent[row]];
-  const [atLeast, atMost] = durationsOf(analysis, row);
   const thread = invalidations.thread[row];
   const hex = (page: number) => (BigInt(page) * 4096n).toString(16);
   return {
     start,
-    endAtLeast: start + atLeast,
-    endAtMost: start + atMost,
+    endAtLeast: start + underWayNs(analysis, row),
+    endAtMost: start + underWayAtMostNs(analysis, row),
     inferredEnd: invalidations.exactEnd[row] === 0,
     tid: threads.tid[thread],
     comm: threads.comm[thread],

@@ -88,7 +88,7 @@ function summariseLock(
 
 function statisticsOf({ trace, waits }: Analysis, rows: Uint32Array, stamp: Stamp): WaitStatistics {
   const exact = new Float64Array(rows.length);
-  const sums = { totalNs: 0, maxNs: 0, exactTotalNs: 0 };
+  const sums = { totalNs: 0, maxNs: 0, exactTotalNs: 0, exactMaxNs: 0 };
   rows.forEach((wait, at) => {
     const [begin, end] = [waits.beginEvent[wait], waits.endEvent[wait]];
     const rounded = stamp(end) - stamp(begin);
@@ -96,12 +96,11 @@ function statisticsOf({ trace, waits }: Analysis, rows: Uint32Array, stamp: Stam
     sums.totalNs += rounded;
     sums.maxNs = Math.max(sums.maxNs, rounded);
     sums.exactTotalNs += exact[at];
+    sums.exactMaxNs = Math.max(sums.exactMaxNs, exact[at]);
   });
-  exact.sort();
   return {
     waits: rows.length,
     ...sums,
-    exactMaxNs: exact.length === 0 ? 0 : exact[exact.length - 1],
     p50Ns: percentile(exact, 0.5),
     p99Ns: percentile(exact, 0.99),
   };

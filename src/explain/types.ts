@@ -169,6 +169,8 @@ export interface FaultSummary {
   readonly episodeLengths: { readonly upTo: readonly number[]; readonly counts: readonly number[] };
   /** Longest first, by attempts. */
   readonly topEpisodes: readonly EpisodeRow[];
+  /** Longest first, by time; a single attempt that waited long counts too. */
+  readonly topStalls: readonly EpisodeRow[];
 }
 
 export interface EpisodeRow {

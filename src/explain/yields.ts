@@ -126,7 +126,7 @@ class YieldPass {
     this.#current[thread] = invalidation;
     this.#lastZap[thread] = NONE;
     this.#own[thread] = 0;
-    this.#pending.delete(thread);
+    if (this.#pending.size > 0) this.#pending.delete(thread);
   }
 
   #change(event: number, thread: number, row: number): void {
