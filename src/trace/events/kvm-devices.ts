@@ -27,7 +27,8 @@ const emulation: readonly EventDef[] = [
       [`${emulated} failed`, { failed: 1 }],
     ],
     plugin: [
-      ['{csbase:x}:{rip:x}: {insn:hexbytes} FAIL', { failed: 1 }],
+      // Two spaces: the bytes end with one, and FA would pass for a byte behind a single one.
+      ['{csbase:x}:{rip:x}: {insn:hexbytes}  FAIL', { failed: 1 }],
       ['{csbase:x}:{rip:x}: {insn:hexbytes}', { failed: 0 }],
     ],
     meaning:

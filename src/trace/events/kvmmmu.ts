@@ -155,7 +155,7 @@ const entries: readonly EventDef[] = [
 /** RET_PF_FIXED and RET_PF_SPURIOUS since 6.12; 6.1 has 4 and 5, 5.10 has 3 and 4. */
 function fastFaultShapes(): (string | readonly [string, Record<string, number>])[] {
   const text = (old: string, spurious: number, fixed: number): string =>
-    `vcpu {vcpu_id} gva {cr2_or_gpa:x} error_code {error_code:flags=faultError} sptep` +
+    `vcpu {vcpu_id} gva {cr2_or_gpa:x} error_code {error_code:flags=faultErrorOrNone} sptep` +
     ` {sptep:ptr} old ${old}` +
     ` new {new_spte:x} spurious ${spurious} fixed ${fixed}`;
   const outcomes = (old: string): (string | readonly [string, Record<string, number>])[] => [

@@ -79,8 +79,15 @@ function takeBits(value: number, mask: number): number | undefined {
  *
  * The first entry whose bits are all set wins, so combinations stand before their parts. An entry with the
  * value 0 is the text of no bits at all (`R` of sched_switch); without one that text is empty.
+ *
+ * With `neverEmpty` an empty text is none of it: for shapes that print the number too, where a missing text
+ * must not pass for zero.
  */
-export function flagTable(name: string, entries: readonly SymbolEntry[]): SymbolTable {
+export function flagTable(
+  name: string,
+  entries: readonly SymbolEntry[],
+  options: { readonly neverEmpty?: boolean } = {},
+): SymbolTable {
   const byName = indexByName(entries);
   const zero = entries.find(([value]) => value === 0)?.[1] ?? '';
   const masks = entries.filter(([value]) => value !== 0);
@@ -99,7 +106,7 @@ export function flagTable(name: string, entries: readonly SymbolEntry[]): Symbol
     return names.join('|');
   };
   const parse = (text: string): number | undefined => {
-    if (text === '') return 0;
+    if (text === '') return options.neverEmpty ? undefined : 0;
     let value = 0;
     for (const part of text.split('|')) {
       const bits = byName.get(part) ?? parseNumber(part);

@@ -32,10 +32,11 @@ const negatedErrno = computedTable(
 );
 
 export const kvmTables = [
-  flagTable('faultError', faultErrorBits),
+  flagTable('faultError', faultErrorBits, { neverEmpty: true }),
+  flagTable('faultErrorOrNone', faultErrorBits),
   symbolTable('emulationMode', emulationModes),
   symbolTable('exception', exceptions),
-  flagTable('apicvInhibit', apicvInhibits),
+  flagTable('apicvInhibit', apicvInhibits, { neverEmpty: true }),
   symbolTable('readWrite', entriesOf('0 read | 1 write')),
   symbolTable('mmioKind', entriesOf('0 unsatisfied-read | 1 read | 2 write')),
   symbolTable('fpuMove', entriesOf('0 unload | 1 load')),

@@ -40,12 +40,18 @@ describe('flags', () => {
     expect(flags.parse('SPIN|HEAVY')).toBeUndefined();
   });
 
+  it('takes an empty text for zero only where nothing else prints the number', () => {
+    expect(table('faultErrorOrNone').parse('')).toBe(0);
+    expect(table('faultError').parse('')).toBeUndefined();
+    expect(table('apicvInhibit').parse('')).toBeUndefined();
+  });
+
   it('has a word for no flags where the kernel has', () => {
     expect(table('reclaimFlags').format(0)).toBe('RECLAIM_WB_NONE');
     expect(table('reclaimFlags').parse('RECLAIM_WB_NONE')).toBe(0);
   });
 
-  it.each(['lockFlags', 'faultError', 'reclaimFlags', 'throttleFlags', 'taskStatePlugin'])(
+  it.each(['lockFlags', 'faultErrorOrNone', 'reclaimFlags', 'throttleFlags', 'taskStatePlugin'])(
     '%s comes back',
     (name) => {
       const flags = table(name);
