@@ -14,8 +14,6 @@ import { schedEvents } from './sched.js';
 import type { EventDef } from './types.js';
 import { vmscanEvents } from './vmscan.js';
 
-export { findSymbols } from './symbols.js';
-
 /** All events, those of one system together; the order is that of docs/events.md. */
 export const eventTable: readonly EventDef[] = [
   ...kvmExitEvents,

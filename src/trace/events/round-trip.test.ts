@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { isInterned, type Column } from '../store/column.js';
 import { KindBuilder } from '../store/kind.js';
 import { Strings } from '../store/strings.js';
-import { eventTable, findSymbols } from './index.js';
+import { eventTable } from './index.js';
 import { formatShape } from './print-shape-format.js';
 import { ShapeReader } from './print-shape-read.js';
 import { compileShape, type PrintShape } from './print-shape.js';
+import { findSymbols } from './symbols.js';
 import type { EventDef, FieldDef } from './types.js';
 
 type Value = bigint | string;

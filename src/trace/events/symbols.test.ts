@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findSymbols } from './index.js';
+import { findSymbols } from './symbols.js';
 import type { SymbolTable } from './symbol-table.js';
 
 function table(name: string): SymbolTable {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { eventTable, eventsNamed, findEvent, findSymbols } from './index.js';
+import { eventTable, eventsNamed, findEvent } from './index.js';
 import { compileShape } from './print-shape.js';
-import { symbolTables } from './symbols.js';
+import { findSymbols, symbolTables } from './symbols.js';
 import type { EventDef, FieldDef } from './types.js';
 
 /** Order of versions: v5.9 before v5.10. */

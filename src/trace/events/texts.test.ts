@@ -11,9 +11,10 @@ import { requires, sharedFolder } from '../../../test/requires.js';
 import { isInterned, type ColumnBuilder } from '../store/column.js';
 import { KindBuilder } from '../store/kind.js';
 import { Strings } from '../store/strings.js';
-import { findEvent, findSymbols } from './index.js';
+import { findEvent } from './index.js';
 import { ShapeReader } from './print-shape-read.js';
 import { compileShape, type PrintShape } from './print-shape.js';
+import { findSymbols } from './symbols.js';
 import type { EventDef, FieldDef } from './types.js';
 
 /** One event of a text: `name: rest`. */
