@@ -51,7 +51,6 @@ const ROLES = {
   contention_begin: Role.lock,
   sched_switch: Role.switch,
   'faultline:invalidate_end': Role.end,
-  'faultline:notifier_end': Role.end,
 } as const;
 
 /** Events of a task that lie outside any invalidation of it. Interrupt and wake-up events may lie anywhere. */
