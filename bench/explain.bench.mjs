@@ -1,5 +1,6 @@
 /**
- * `faultline explain --json` of 1.5 million events, whole process: time and memory, beside `trace-cmd report`.
+ * `faultline explain --json` of 1.5 million events, whole process: time and memory, beside `trace-cmd
+ * report`.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -28,7 +29,8 @@ await withTemporaryFolder(async (folder) => {
   const { a, b, ratio } = await paired(explain, () => timeProgram('trace-cmd', ['report', file]), PAIRS);
   process.stdout.write(
     `explain of 1.5 million events, ${PAIRS} pairs\n` +
-      `  faultline explain --json  ${show(a, ms)}, largest resident size ${show(spread(memory), (mb) => `${mb.toFixed(0)} MB`)}\n` +
+      `  faultline explain --json  ${show(a, ms)}\n` +
+      `  its largest resident size ${show(spread(memory), (mb) => `${mb.toFixed(0)} MB`)}\n` +
       `  trace-cmd report          ${show(b, ms)}\n` +
       `  ratio                     ${show(ratio, times)}\n`,
   );

@@ -1,6 +1,6 @@
 /**
- * Text of `perf script` read into columns, against `perf script` writing it. The recording is made here: two processes that
- * hand a byte back and forth, with scheduler and lock events.
+ * Text of `perf script` read into columns, against `perf script` writing it. The recording is made here: two
+ * processes that hand a byte back and forth, with scheduler and lock events.
  */
 import { openSync } from 'node:fs';
 import { join } from 'node:path';

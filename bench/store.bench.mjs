@@ -1,5 +1,6 @@
 /**
- * Bytes per event of each recording in memory, every index built, beside the same events in the ring buffer and as text.
+ * Bytes per event of each recording in memory, every index built, beside the same events in the ring buffer
+ * and as text.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,5 +18,7 @@ for (const path of named.length > 0 ? named : shipped.map((name) => join(folder,
   let text = 0;
   for (const chunk of writeFtraceText(trace)) text += chunk.length;
   const per = (bytes) => (bytes / trace.length).toFixed(1);
-  process.stdout.write(`${path.split('/').at(-1)}: ${per(trace.bytes)} bytes an event, ${per(text)} as text\n`);
+  process.stdout.write(
+    `${path.split('/').at(-1)}: ${per(trace.bytes)} bytes an event, ${per(text)} as text\n`,
+  );
 }

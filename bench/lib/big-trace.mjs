@@ -49,7 +49,8 @@ function repeated(trace, events) {
       builder.begin(time, kind, trace.cpu[event], tasks[trace.task[event]], trace.flags[event]);
       columns.forEach((column, i) => {
         const isText = ['string', 'bytes', 'cpumask'].includes(column.field.type);
-        if (isText) kind.columns[i].low[kind.rows - 1] = builder.strings.intern(column.text(trace.row[event]));
+        if (isText)
+          kind.columns[i].low[kind.rows - 1] = builder.strings.intern(column.text(trace.row[event]));
         else kind.columns[i].setBig(kind.rows - 1, column.big(trace.row[event]));
       });
     }

@@ -7,7 +7,8 @@ const script = fileURLToPath(new URL('decode-once.mjs', import.meta.url));
  * Decodes `file` in a fresh process.
  *
  * @param {string} file
- * @returns {{ milliseconds: number, events: number, bytes: number, whole: number }} whole: of the process, in ms
+ * @returns {{ milliseconds: number, events: number, bytes: number, whole: number }} whole: of the process, in
+ * ms
  */
 export function decode(file) {
   const started = performance.now();

@@ -12,7 +12,8 @@ import { spawnSync } from 'node:child_process';
 export function timeProgram(program, args) {
   const started = performance.now();
   const result = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'ignore'] });
-  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${result.status ?? result.error}`);
+  if (result.status !== 0)
+    throw new Error(`${program} ${args.join(' ')} ended with ${result.status ?? result.error}`);
   return performance.now() - started;
 }
 
@@ -25,5 +26,6 @@ export function timeProgram(program, args) {
  */
 export function run(program, args, options = {}) {
   const result = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'ignore'], ...options });
-  if (result.status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${result.status ?? result.error}`);
+  if (result.status !== 0)
+    throw new Error(`${program} ${args.join(' ')} ended with ${result.status ?? result.error}`);
 }

@@ -13,18 +13,30 @@ export interface FilterOptions {
 
 /** Add --window, --task and --event. */
 export function addFilters(command: Command): Command {
-  const collect = (value: string, list: string[] = []) => [...list, ...value.split(',').filter((item) => item !== '')];
+  const collect = (value: string, list: string[] = []) => [
+    ...list,
+    ...value.split(',').filter((item) => item !== ''),
+  ];
   return command
-    .option('--window FROM..TO', 'keep this time only: 12.5s..12.9s by the trace clock, +100ms..+2s from its first event')
-    .addOption(new Option('--task LIST', 'keep these threads: tids or names, separated by commas').argParser(collect))
-    .addOption(new Option('--event LIST', 'keep these events: kvm:*, contention_begin, ...').argParser(collect));
+    .option(
+      '--window FROM..TO',
+      'keep this time only: 12.5s..12.9s by the trace clock, +100ms..+2s from its first event',
+    )
+    .addOption(
+      new Option('--task LIST', 'keep these threads: tids or names, separated by commas').argParser(collect),
+    )
+    .addOption(
+      new Option('--event LIST', 'keep these events: kvm:*, contention_begin, ...').argParser(collect),
+    );
 }
 
 /** The filter that the options ask for. */
 export function filterFrom(options: FilterOptions): TraceFilter {
   return {
     ...(options.window === undefined ? {} : parseWindow(options.window)),
-    ...(options.task === undefined ? {} : { tasks: options.task.map((task) => (/^\d+$/.test(task) ? Number(task) : task)) }),
+    ...(options.task === undefined
+      ? {}
+      : { tasks: options.task.map((task) => (/^\d+$/.test(task) ? Number(task) : task)) }),
     ...(options.event === undefined ? {} : { events: options.event }),
   };
 }
@@ -33,15 +45,19 @@ export function filterFrom(options: FilterOptions): TraceFilter {
 export function parseWindow(text: string): Pick<TraceFilter, 'from' | 'to' | 'relative'> {
   const field = { field: '--window' };
   const parts = text.split('..');
-  if (parts.length !== 2) throw new InputError(`"${text}" is no window: write FROM..TO, such as 12.5s..12.9s`, field);
+  if (parts.length !== 2)
+    throw new InputError(`"${text}" is no window: write FROM..TO, such as 12.5s..12.9s`, field);
   const given = parts.filter((part) => part !== '');
   if (given.length === 0) throw new InputError('the window has neither a start nor an end', field);
   const relative = given.map((part) => part.startsWith('+'));
   if (relative.includes(true) && relative.includes(false)) {
     throw new InputError(`"${text}" mixes trace-clock and + times: use one kind for both ends`, field);
   }
-  const [from, to] = parts.map((part) => (part === '' ? undefined : parseDuration(part.replace(/^\+/, ''), '--window')));
-  if (from !== undefined && to !== undefined && to < from) throw new InputError(`"${text}" ends before it starts`, field);
+  const [from, to] = parts.map((part) =>
+    part === '' ? undefined : parseDuration(part.replace(/^\+/, ''), '--window'),
+  );
+  if (from !== undefined && to !== undefined && to < from)
+    throw new InputError(`"${text}" ends before it starts`, field);
   return {
     ...(from === undefined ? {} : { from }),
     ...(to === undefined ? {} : { to }),
@@ -49,11 +65,14 @@ export function parseWindow(text: string): Pick<TraceFilter, 'from' | 'to' | 're
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, 'µs': 1e3, ms: 1e6, s: 1e9 };
+const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
 
 /** A duration with its unit (`250us`), in ns. */
 export function parseDuration(text: string, field: string): number {
   const match = /^(\d+(?:\.\d+)?)(ns|us|µs|ms|s)$/.exec(text);
-  if (!match) throw new InputError(`"${text}" is no time: write a number and its unit (ns, us, ms, s), such as 250us`, { field });
+  if (!match)
+    throw new InputError(`"${text}" is no time: write a number and its unit (ns, us, ms, s), such as 250us`, {
+      field,
+    });
   return Number(match[1]) * UNITS[match[2]];
 }

@@ -1,5 +1,6 @@
 /**
- * The command line: `faultline COMMAND ...`. Each command is a file of its own; this one turns errors into exit codes.
+ * The command line: `faultline COMMAND ...`. Each command is a file of its own; this one turns errors into
+ * exit codes.
  */
 import { Command, CommanderError } from 'commander';
 import { InputError, MachineError } from '../trace/errors.js';

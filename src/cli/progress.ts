@@ -1,5 +1,6 @@
 /**
- * Progress of long work, on stderr: nothing for the first second, then a line that is rewritten (on a terminal only).
+ * Progress of long work, on stderr: nothing for the first second, then a line that is rewritten (on a
+ * terminal only).
  */
 const QUIET_MS = 1000;
 const REDRAW_MS = 100;

@@ -1,8 +1,9 @@
 /**
  * Node's decompressors for the readers: zlib from Node itself, zstd from zstddec (WebAssembly).
  *
- * zstddec was chosen by measurement: 56 MB of ring-buffer pages in 1,205 frames take it 0.14 s, fzstd 0.59 s, a
- * `zstd` process 0.30 s (Node 20 has no zstd of its own). fzstd stays for `.zst` files, which it reads as a stream.
+ * zstddec was chosen by measurement: 56 MB of ring-buffer pages in 1,205 frames take it 0.14 s, fzstd 0.59 s,
+ * a `zstd` process 0.30 s (Node 20 has no zstd of its own). fzstd stays for `.zst` files, which it reads as a
+ * stream.
  */
 import { inflateSync } from 'node:zlib';
 import { ZSTDDecoder } from 'zstddec';
@@ -34,7 +35,8 @@ function exactly(bytes: Uint8Array, size: number): Uint8Array {
 }
 
 /**
- * Check that the frame itself says `size`, so that a damaged size cannot make the decoder reserve memory for it.
+ * Check that the frame itself says `size`, so that a damaged size cannot make the decoder reserve memory for
+ * it.
  *
  * Source: RFC 8878, section 3.1.1.
  */

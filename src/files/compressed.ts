@@ -81,7 +81,9 @@ async function* unxz(path: string): AsyncGenerator<Uint8Array> {
     if (code !== 0) throw new Error(complaint.trim().split('\n')[0] || `xz ended with ${code}`);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new MachineError(`${path} is compressed with xz and the program xz is missing: install xz-utils, or unpack it first`);
+      throw new MachineError(
+        `${path} is compressed with xz and the program xz is missing: install xz-utils, or unpack it first`,
+      );
     }
     throw error;
   } finally {

@@ -26,7 +26,8 @@ export class FileSource implements ByteSource {
       if (got === 0) break;
       done += got;
     }
-    return buffer.subarray(0, done);
+    // A plain Uint8Array: a Buffer's slice() would share memory where callers expect a copy.
+    return new Uint8Array(buffer.buffer, buffer.byteOffset, done);
   }
 
   close(): void {

@@ -37,7 +37,8 @@ export async function readTrace(path: string, options: OpenOptions = {}): Promis
 function systemError(path: string, error: unknown): unknown {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   if (code === 'ENOENT') return new InputError('no such file', { file: path });
-  if (code === 'EACCES' || code === 'EPERM') return new InputError('may not be read by this user', { file: path });
+  if (code === 'EACCES' || code === 'EPERM')
+    return new InputError('may not be read by this user', { file: path });
   if (code === 'EISDIR') return new InputError('is a folder', { file: path });
   return error;
 }
@@ -91,7 +92,8 @@ async function readDat(source: ByteSource, builder: TraceBuilder, options: OpenO
   });
   for (const { offset, size } of texts) {
     const reader = new TextReader(builder);
-    for (let at = 0; at < size; at += CHUNK) reader.push(source.read(offset + at, Math.min(CHUNK, size - at)));
+    for (let at = 0; at < size; at += CHUNK)
+      reader.push(source.read(offset + at, Math.min(CHUNK, size - at)));
     reader.finish();
   }
 }
@@ -146,8 +148,8 @@ function openSink(head: Uint8Array, builder: TraceBuilder): StreamReader | Spool
       return new TextReader(builder);
     case 'unknown':
       throw new InputError(
-        `is no trace that Faultline knows (it starts with ${JSON.stringify(shown(head))}): ` +
-          'it reads trace.dat, ftrace, trace-cmd and perf script text, Perfetto, Chrome JSON, and folders of raw pages',
+        `is no trace that Faultline knows (it starts with ${JSON.stringify(shown(head))}): it reads trace.dat, ` +
+          'ftrace, trace-cmd and perf script text, Perfetto, Chrome JSON, and folders of raw pages',
       );
   }
 }

@@ -21,11 +21,15 @@ const DEFAULT_PAGE = 4096;
 export function openRawFolder(path: string): { recording: RawRecording; close: () => void } {
   const files = findPages(path);
   if (files.length === 0) {
-    throw new InputError('has no raw pages: expected per_cpu/cpuN/trace_pipe_raw or cpuN.raw in it', { file: path });
+    throw new InputError('has no raw pages: expected per_cpu/cpuN/trace_pipe_raw or cpuN.raw in it', {
+      file: path,
+    });
   }
   const formats = readFormats(path);
   if (formats.size === 0) {
-    throw new InputError('has no event formats: copy events/ of tracefs (its format files) into the folder', { file: path });
+    throw new InputError('has no event formats: copy events/ of tracefs (its format files) into the folder', {
+      file: path,
+    });
   }
   const sources = files.map(({ cpu, file }) => ({ cpu, source: new FileSource(file) }));
   const clock = /\[([^\]]+)\]/.exec(readText(join(path, 'trace_clock')))?.[1] ?? '';
@@ -52,7 +56,8 @@ function findPages(path: string): { cpu: number; file: string }[] {
   }
   for (const name of readdirSync(path)) {
     const match = /^cpu(\d+)(\.raw)?$/.exec(name);
-    if (match && statSync(join(path, name)).isFile()) found.push({ cpu: Number(match[1]), file: join(path, name) });
+    if (match && statSync(join(path, name)).isFile())
+      found.push({ cpu: Number(match[1]), file: join(path, name) });
   }
   return found.sort((a, b) => a.cpu - b.cpu);
 }

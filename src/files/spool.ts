@@ -1,6 +1,6 @@
 /**
- * Keeps a decompressed stream for random access: in memory while it is small, else in a temporary file that is gone
- * when the spool is closed or the process ends.
+ * Keeps a decompressed stream for random access: in memory while it is small, else in a temporary file that
+ * is gone when the spool is closed or the process ends.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ export class Spool {
       writeAll(this.#file.fd, chunk);
       return;
     }
-    this.#chunks.push(chunk.slice());
+    this.#chunks.push(new Uint8Array(chunk));
     if (this.#size > this.mostInMemory) this.#moveToFile();
   }
 
@@ -48,7 +48,8 @@ export class Spool {
       size,
       read: (offset, length) => {
         const buffer = Buffer.allocUnsafeSlow(Math.max(0, Math.min(length, size - offset)));
-        return buffer.subarray(0, readSync(file.fd, buffer, 0, buffer.length, offset));
+        const got = readSync(file.fd, buffer, 0, buffer.length, offset);
+        return new Uint8Array(buffer.buffer, buffer.byteOffset, got);
       },
     };
   }
@@ -72,5 +73,5 @@ export class Spool {
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+  for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
 }

@@ -1,5 +1,6 @@
 /**
- * Bad input, said in one line: what is wrong, where, and what to do about it. Commands turn it into exit code 2.
+ * Bad input, said in one line: what is wrong, where, and what to do about it. Commands turn it into exit code
+ * 2.
  */
 export class InputError extends Error {
   override readonly name = 'InputError';
@@ -22,7 +23,7 @@ export class InputError extends Error {
     if (line !== undefined) place += `${place ? ':' : 'line '}${line}`;
     if (offset !== undefined) place += `${place ? ' ' : ''}at byte ${offset}`;
     if (field !== undefined) place += `${place ? ' ' : ''}(${field})`;
-    return place ? `${place}: ${this.message}` : this.message;
+    return oneLine(place ? `${place}: ${this.message}` : this.message);
   }
 
   /** The same error with the file named, unless one is named already. */
@@ -31,8 +32,17 @@ export class InputError extends Error {
   }
 }
 
+const LONGEST_LINE = 400;
+
+/** Names out of a damaged file may hold anything; on a terminal they must not. */
+function oneLine(text: string): string {
+  const line = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}...` : line;
+}
+
 /**
- * The machine cannot do what was asked: says what is missing and what to run. Commands turn it into exit code 3.
+ * The machine cannot do what was asked: says what is missing and what to run. Commands turn it into exit code
+ * 3.
  */
 export class MachineError extends Error {
   override readonly name = 'MachineError';

@@ -13,7 +13,10 @@ export function randomNumbers(seed: number): (most: number) => number {
   };
 }
 
-/** A copy of `bytes` with one to four damages: bytes changed, cut out, doubled, set to extremes, or the end cut off. */
+/**
+ * A copy of `bytes` with one to four damages: bytes changed, cut out, doubled, set to extremes, or the end
+ * cut off.
+ */
 export function mutated(bytes: Uint8Array, random: (most: number) => number): Uint8Array {
   let result = bytes;
   for (let edits = 1 + random(4); edits > 0; edits--) {

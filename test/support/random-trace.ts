@@ -1,6 +1,6 @@
 /**
- * Small random traces with every field type, and a plain form of any trace to compare by: for round trips through
- * the file formats.
+ * Small random traces with every field type, and a plain form of any trace to compare by: for round trips
+ * through the file formats.
  */
 import fc from 'fast-check';
 import type { EventDef, FieldDef, FieldType } from '../../src/trace/events/types.js';

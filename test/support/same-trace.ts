@@ -8,7 +8,9 @@ import type { Trace } from '../../src/trace/store/trace.js';
 export function eventOf(trace: Trace, event: number): Record<string, unknown> {
   const table = trace.kindOf(event);
   const row = trace.row[event];
-  const fields = table.columns.filter((column) => column.has(row)).map((column) => [column.field.name, column.text(row)]);
+  const fields = table.columns
+    .filter((column) => column.has(row))
+    .map((column) => [column.field.name, column.text(row)]);
   return {
     time: trace.stampOf(event),
     cpu: trace.cpuOf(event),

@@ -18,7 +18,9 @@ export interface ReportedEvent {
 
 const LINE = /^\s*(.*)-(\d+)\s+\[(\d+)\]\s+(?:\S+\s+)?(\d+)\.(\d{9}):\s+(\S+):\s(.*)$/;
 
-/** Events of a trace.dat in the order of trace-cmd. Throws on a line that is neither an event nor a header. */
+/**
+ * Events of a trace.dat in the order of trace-cmd. Throws on a line that is neither an event nor a header.
+ */
 export async function* reportedEvents(file: string): AsyncGenerator<ReportedEvent> {
   const child = spawn('trace-cmd', ['report', '-R', '-t', file], { stdio: ['ignore', 'pipe', 'ignore'] });
   for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) {

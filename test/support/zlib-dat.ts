@@ -1,8 +1,9 @@
 /**
- * Makes a zlib-compressed trace.dat v7 from an uncompressed one, in place: what trace-cmd built with zlib would write, for
- * machines whose trace-cmd was not.
+ * Makes a zlib-compressed trace.dat v7 from an uncompressed one, in place: what trace-cmd built with zlib
+ * would write, for machines whose trace-cmd was not.
  *
- * Every section and every CPU's pages shrink when compressed, so all offsets stay and the rest of each is zeroed.
+ * Every section and every CPU's pages shrink when compressed, so all offsets stay and the rest of each is
+ * zeroed.
  */
 import { deflateSync } from 'node:zlib';
 
@@ -18,13 +19,13 @@ export function asZlib(plain: Uint8Array): Uint8Array {
   if (name < 0) throw new Error('not an uncompressed trace.dat v7');
   bytes.write('zlib', name);
   const at = bytes.indexOf(0, name + 5) + 1;
-  for (let offset = Number(bytes.readBigUInt64LE(at)); offset !== 0; ) offset = packOptions(bytes, offset);
+  for (let offset = Number(bytes.readBigUInt64LE(at)); offset !== 0;) offset = packOptions(bytes, offset);
   return bytes;
 }
 
 /** Compress what the options of one list point to; returns the offset of the next list. */
 function packOptions(bytes: Buffer, section: number): number {
-  for (let at = section + 16; ; ) {
+  for (let at = section + 16; ;) {
     const id = bytes.readUInt16LE(at);
     const size = bytes.readUInt32LE(at + 2);
     const data = at + 6;

@@ -26,8 +26,8 @@ function looksLikeJson(head: Uint8Array): boolean {
 }
 
 /**
- * A Perfetto trace is one repeated field: tag 0x0a, length, packet. Two well-formed packets in a row (or one that
- * ends the file), each starting with a legal tag, are no accident.
+ * A Perfetto trace is one repeated field: tag 0x0a, length, packet. Two well-formed packets in a row (or one
+ * that ends the file), each starting with a legal tag, are no accident.
  */
 function looksLikePerfetto(head: Uint8Array): boolean {
   let at = 0;
@@ -43,7 +43,12 @@ function looksLikePerfetto(head: Uint8Array): boolean {
       if (byte < 0x80) break;
     }
     const wireType = head[at] & 7;
-    if (length === 0 || at >= head.length || (wireType !== 0 && wireType !== 1 && wireType !== 2 && wireType !== 5)) return false;
+    if (
+      length === 0 ||
+      at >= head.length ||
+      (wireType !== 0 && wireType !== 1 && wireType !== 2 && wireType !== 5)
+    )
+      return false;
     if (length > 1 << 28) return false;
     at += length;
     // The next packet lies beyond what we were shown: believe the first unless it reads as text.

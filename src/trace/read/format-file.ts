@@ -1,7 +1,8 @@
 /**
  * The `format` file of an event: how its bytes lie in the ring buffer.
  *
- * tracefs has one per event under events/SYSTEM/NAME/format, and trace.dat carries them in its formats section:
+ * tracefs has one per event under events/SYSTEM/NAME/format, and trace.dat carries them in its formats
+ * section:
  *
  *     name: kvm_entry
  *     ID: 1702
@@ -21,8 +22,8 @@ export interface FieldPlace {
   readonly offset: number;
   readonly size: number;
   /**
-   * `fixed`: the bytes are the value. `data_loc`, `rel_loc`: a word that says where a dynamic array lies, from the
-   * start of the event or from the end of the word.
+   * `fixed`: the bytes are the value. `data_loc`, `rel_loc`: a word that says where a dynamic array lies,
+   * from the start of the event or from the end of the word.
    */
   readonly place: 'fixed' | 'data_loc' | 'rel_loc';
 }
@@ -59,7 +60,11 @@ export function parseFormat(system: string, text: string): EventFormat | undefin
       def: { ...fromTable, name: fieldName, type, ctype },
       offset: Number(offset),
       size: Number(size),
-      place: ctype.startsWith('__data_loc') ? 'data_loc' : ctype.startsWith('__rel_loc') ? 'rel_loc' : 'fixed',
+      place: ctype.startsWith('__data_loc')
+        ? 'data_loc'
+        : ctype.startsWith('__rel_loc')
+          ? 'rel_loc'
+          : 'fixed',
     });
   }
   const defs = fields.map((field) => field.def);
@@ -69,7 +74,10 @@ export function parseFormat(system: string, text: string): EventFormat | undefin
   return { id, def, known: known !== undefined, fields };
 }
 
-/** `unsigned char insn[15]` -> { ctype: 'unsigned char[15]', fieldName: 'insn' }; `__data_loc char[] name` likewise. */
+/**
+ * `unsigned char insn[15]` -> { ctype: 'unsigned char[15]', fieldName: 'insn' }; `__data_loc char[] name`
+ * likewise.
+ */
 function splitDeclaration(declaration: string): { ctype: string; fieldName: string } {
   const match = /^(.*?)\s*\b(\w+)((?:\[[^\]]*\])*)$/.exec(declaration.trim());
   if (!match) return { ctype: '', fieldName: declaration.trim() };
@@ -91,7 +99,9 @@ function fieldType(ctype: string, name: string, size: number, signed: boolean): 
   return 'bytes';
 }
 
-/** Formats of one trace by event id; each is parsed when first asked for, because a file carries thousands. */
+/**
+ * Formats of one trace by event id; each is parsed when first asked for, because a file carries thousands.
+ */
 export class FormatRegistry {
   readonly #texts = new Map<number, { system: string; text: string }>();
   readonly #parsed = new Map<number, EventFormat | undefined>();

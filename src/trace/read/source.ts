@@ -1,5 +1,6 @@
 /**
- * Where readers get bytes from, without knowing of files: random access for binary formats, chunks for streams.
+ * Where readers get bytes from, without knowing of files: random access for binary formats, chunks for
+ * streams.
  */
 
 /** Random access to bytes that may not fit into memory. */
@@ -7,8 +8,8 @@ export interface ByteSource {
   /** Total bytes. */
   readonly size: number;
   /**
-   * Up to `length` bytes from `offset`; fewer only where the source ends. The result may be overwritten by a later
-   * call unless the caller copies it.
+   * Up to `length` bytes from `offset`; fewer only where the source ends. The result may be overwritten by a
+   * later call unless the caller copies it.
    */
   read(offset: number, length: number): Uint8Array;
 }

@@ -1,8 +1,8 @@
 /**
  * Fills a Trace, event by event. Every reader ends here, and so do the model's executors.
  *
- * A reader declares kinds and tasks, then for each event calls `begin` and, when that returns true, writes the
- * event's fields into the columns of the kind at row `kind.rows - 1`:
+ * A reader declares kinds and tasks, then for each event calls `begin` and, when that returns true, writes
+ * the event's fields into the columns of the kind at row `kind.rows - 1`:
  *
  *     if (builder.begin(time, kind, cpu, task, flags)) {
  *       const row = kind.rows - 1;
@@ -79,7 +79,8 @@ export class TraceBuilder {
 
   /** Declare a kind of event. `known`: whether its definition is in the event table. */
   kind(def: EventDef, known: boolean): KindBuilder {
-    if (this.#kinds.length > 0xffff) throw new InputError('more than 65,536 kinds of event: this is not a trace');
+    if (this.#kinds.length > 0xffff)
+      throw new InputError('more than 65,536 kinds of event: this is not a trace');
     const kind = new KindBuilder(this.#kinds.length, def, known, this.#wantsEvent(def.system, def.name));
     this.#kinds.push(kind);
     return kind;
@@ -216,7 +217,10 @@ export class TraceBuilder {
     return order.sort((a, b) => time[a] - time[b] || a - b);
   }
 
-  #column<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(source: T, order?: Uint32Array): T {
+  #column<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
+    source: T,
+    order?: Uint32Array,
+  ): T {
     return order ? permuted(source, order) : (source.slice(0, this.length) as T);
   }
 

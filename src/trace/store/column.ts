@@ -1,11 +1,20 @@
 /**
  * One field of one kind of event: a typed array with a value per row.
  *
- * 64-bit fields keep their low halves in `values` and their high halves in `high`: an array, or one number where all
- * rows share it (kernel addresses usually do). Text, blobs and CPU masks are numbers of interned strings.
+ * 64-bit fields keep their low halves in `values` and their high halves in `high`: an array, or one number
+ * where all rows share it (kernel addresses usually do). Text, blobs and CPU masks are numbers of interned
+ * strings.
  */
 import type { FieldDef } from '../events/types.js';
-import { grow, grownCapacity, packedSigned, packedUnsigned, permuted, uniform, type IntArray } from './pack.js';
+import {
+  grow,
+  grownCapacity,
+  packedSigned,
+  packedUnsigned,
+  permuted,
+  uniform,
+  type IntArray,
+} from './pack.js';
 import type { Strings } from './strings.js';
 
 const WORD = 2 ** 32;
@@ -20,7 +29,10 @@ export function isWide(field: FieldDef): boolean {
   return field.type === 'u64' || field.type === 's64';
 }
 
-/** A column being filled. Writers set `low[row]` (and `high[row]` of a wide field) after KindBuilder made room. */
+/**
+ * A column being filled. Writers set `low[row]` (and `high[row]` of a wide field) after KindBuilder made
+ * room.
+ */
 export class ColumnBuilder {
   low = new Uint32Array(0);
   /** High halves; stays empty unless the field is 64 bits wide. */
@@ -54,7 +66,8 @@ export class ColumnBuilder {
   setAbsent(row: number): void {
     const byte = row >> 3;
     if (!this.#absent) this.#absent = new Uint8Array(byte + 1);
-    else if (byte >= this.#absent.length) this.#absent = grow(this.#absent, grownCapacity(this.#absent.length, byte + 1));
+    else if (byte >= this.#absent.length)
+      this.#absent = grow(this.#absent, grownCapacity(this.#absent.length, byte + 1));
     this.#absent[byte] |= 1 << (row & 7);
   }
 
@@ -124,7 +137,9 @@ export class Column {
     return this.#signed ? BigInt.asIntN(64, bits) : bits;
   }
 
-  /** The interned text of a string, bytes (one char per byte) or cpumask (a CPU list such as `0-2,5`) field. */
+  /**
+   * The interned text of a string, bytes (one char per byte) or cpumask (a CPU list such as `0-2,5`) field.
+   */
   text(row: number): string {
     if (!isInterned(this.field)) return this.big(row).toString();
     return this.strings.text(this.values[row]);

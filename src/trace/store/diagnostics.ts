@@ -1,7 +1,9 @@
 /**
- * What a reader could not take at face value: lost events, lines it did not understand, clocks that ran backwards.
+ * What a reader could not take at face value: lost events, lines it did not understand, clocks that ran
+ * backwards.
  *
- * Nothing here stops a reader. Everything here is shown to the user, because silent drops are how trace tools lie.
+ * Nothing here stops a reader. Everything here is shown to the user, because silent drops are how trace tools
+ * lie.
  */
 
 /** A place where the kernel says that events are missing. */
@@ -61,7 +63,8 @@ export class Diagnostics {
   count(table: Map<string, Sample>, key: string, at: number, example: string): void {
     const known = table.get(key);
     if (known) known.count++;
-    else if (table.size < MOST_KEYS) table.set(key, { count: 1, firstAt: at, example: example.slice(0, EXAMPLE_LENGTH) });
+    else if (table.size < MOST_KEYS)
+      table.set(key, { count: 1, firstAt: at, example: example.slice(0, EXAMPLE_LENGTH) });
     else this.count(table, '(others)', at, example);
   }
 

@@ -17,17 +17,22 @@ export interface TraceFilter {
 }
 
 /** A test for event names from patterns such as `kvm:*` or `contention_*`. */
-export function eventMatcher(patterns: readonly string[] | undefined): (system: string, name: string) => boolean {
+export function eventMatcher(
+  patterns: readonly string[] | undefined,
+): (system: string, name: string) => boolean {
   if (!patterns || patterns.length === 0) return () => true;
   const expressions = patterns.map((pattern) => {
-    if (!/^[\w*?:.-]+$/.test(pattern)) throw new InputError(`bad event pattern "${pattern}": use name, system:name, and *`);
+    if (!/^[\w*?:.-]+$/.test(pattern))
+      throw new InputError(`bad event pattern "${pattern}": use name, system:name, and *`);
     return new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll('*', '.*').replaceAll('?', '.')}$`);
   });
   return (system, name) => expressions.some((e) => e.test(name) || e.test(`${system}:${name}`));
 }
 
 /** A test for threads from tids and comms. */
-export function taskMatcher(tasks: readonly (number | string)[] | undefined): (tid: number, comm: string) => boolean {
+export function taskMatcher(
+  tasks: readonly (number | string)[] | undefined,
+): (tid: number, comm: string) => boolean {
   if (!tasks || tasks.length === 0) return () => true;
   const wanted = new Set(tasks);
   return (tid, comm) => wanted.has(tid) || wanted.has(comm);

@@ -84,10 +84,14 @@ export class KindTable {
 }
 
 /** Finish a builder; `order` gives the source row of each final row when the trace had to be sorted. */
-export function finishKind(builder: KindBuilder, events: Uint32Array, strings: Strings, order?: Uint32Array): KindTable {
+export function finishKind(
+  builder: KindBuilder,
+  events: Uint32Array,
+  strings: Strings,
+  order?: Uint32Array,
+): KindTable {
   const fields = builder.columns.map((column) => column.field);
   const def = fields.length === builder.def.fields.length ? builder.def : { ...builder.def, fields };
   const columns = builder.columns.map((column) => column.finish(builder.rows, strings, order));
   return new KindTable(def, builder.known, columns, events);
 }
-

@@ -81,7 +81,9 @@ describe('the columnar store', () => {
   });
 
   it('keeps only what the filter wants and counts the rest', () => {
-    const builder = new TraceBuilder({ filter: { from: 10, to: 20, relative: true, tasks: [5], events: ['te*:pair'] } });
+    const builder = new TraceBuilder({
+      filter: { from: 10, to: 20, relative: true, tasks: [5], events: ['te*:pair'] },
+    });
     const kind = builder.kind(pair, true);
     const other = builder.kind({ ...pair, name: 'other' }, true);
     for (const time of [100, 110, 115, 121]) {

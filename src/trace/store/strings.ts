@@ -4,7 +4,9 @@
 export class Strings {
   readonly #ids = new Map<string, number>();
   readonly #texts: string[] = [];
-  /** Open-addressed cache from a hash of raw bytes to an id: skips making a JavaScript string for known text. */
+  /**
+   * Open-addressed cache from a hash of raw bytes to an id: skips making a JavaScript string for known text.
+   */
   readonly #byteSlots = new Int32Array(1 << 14).fill(-1);
 
   constructor() {
@@ -26,7 +28,9 @@ export class Strings {
     return id;
   }
 
-  /** The number of the bytes [start, end) read as Latin-1 (one char per byte, so that blobs are kept whole). */
+  /**
+   * The number of the bytes [start, end) read as Latin-1 (one char per byte, so that blobs are kept whole).
+   */
   internBytes(bytes: Uint8Array, start: number, end: number): number {
     let hash = end - start;
     for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]) | 0;

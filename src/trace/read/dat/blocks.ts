@@ -16,14 +16,17 @@ const MOST_RATIO = 1 << 16;
 
 /** Decompress one block with the file's algorithm; throws an Error that says what is wrong. */
 export function decompress(codecs: Codecs, algorithm: string, bytes: Uint8Array, size: number): Uint8Array {
-  if (size > MOST_BLOCK || size > (bytes.length + 64) * MOST_RATIO) throw new Error(`it claims ${size} bytes when decompressed`);
+  if (size > MOST_BLOCK || size > (bytes.length + 64) * MOST_RATIO)
+    throw new Error(`it claims ${size} bytes when decompressed`);
   switch (algorithm) {
     case 'zlib':
       return codecs.zlib(bytes, size);
     case 'zstd':
       return codecs.zstd(bytes, size);
     default:
-      throw new InputError(`compressed with "${algorithm.slice(0, 20)}", which Faultline cannot read (only zlib and zstd)`);
+      throw new InputError(
+        `compressed with "${algorithm.slice(0, 20)}", which Faultline cannot read (only zlib and zstd)`,
+      );
   }
 }
 
@@ -48,7 +51,8 @@ export class CompressedPages implements PageSupply {
       this.#chunksLeft--;
       const compressed = this.#u32();
       const size = this.#u32();
-      // The size that the file gives for this CPU leaves out the heads of the chunks: only their number counts.
+      // The size that the file gives for this CPU leaves out the heads of the chunks: only their number
+      // counts.
       if (compressed === undefined || size === undefined || this.#at + compressed > this.source.size) {
         this.#chunksLeft = this.#cutOff();
         break;
@@ -59,7 +63,9 @@ export class CompressedPages implements PageSupply {
         return aligned(this.decompressChunk(bytes, size));
       } catch (error) {
         if (error instanceof InputError) throw error;
-        this.#damage(`a chunk of ${compressed} bytes does not decompress (${String(error)}); its events are lost`);
+        this.#damage(
+          `a chunk of ${compressed} bytes does not decompress (${String(error)}); its events are lost`,
+        );
       }
     }
     return undefined;

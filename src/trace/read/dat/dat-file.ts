@@ -43,7 +43,12 @@ export interface DatFile {
 }
 
 /** Read `u64 size, text` blocks: formats of one system. */
-export function readFormats(cursor: SourceCursor, count: number, system: string, formats: FormatRegistry): void {
+export function readFormats(
+  cursor: SourceCursor,
+  count: number,
+  system: string,
+  formats: FormatRegistry,
+): void {
   for (let i = 0; i < count; i++) {
     const size = cursor.size64(`the size of a format of ${system}`);
     formats.add(system, cursor.ascii(size, `a format of ${system}`));

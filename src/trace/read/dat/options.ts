@@ -77,7 +77,8 @@ export class DatOptions {
         this.#addStatistics(text());
         break;
       case Option.TscToNs:
-        if (data.length >= 16) this.#tsc = { mult: BigInt(view.getUint32(0, true)), shift: BigInt(view.getUint32(4, true)) };
+        if (data.length >= 16)
+          this.#tsc = { mult: BigInt(view.getUint32(0, true)), shift: BigInt(view.getUint32(4, true)) };
         break;
       case Option.TimeShift:
         this.#addTimeShift(view);
@@ -96,8 +97,8 @@ export class DatOptions {
   }
 
   /**
-   * From a clock value to ns, as trace-cmd computes it: guest offset, then cycles to ns, then the user's offset.
-   * Undefined when the clock value is the time already.
+   * From a clock value to ns, as trace-cmd computes it: guest offset, then cycles to ns, then the user's
+   * offset. Undefined when the clock value is the time already.
    */
   get conversion(): ((clock: bigint, cpu: number) => bigint) | undefined {
     const tsc = this.convertsCycles ? this.#tsc : undefined;
@@ -106,7 +107,8 @@ export class DatOptions {
     if (!tsc && samples.length === 0 && offset === 0n) return undefined;
     return (clock, cpu) => {
       let time = clock;
-      if (cpu < samples.length && samples[cpu].length > 0) time = shifted(time, samples[cpu], this.#interpolate);
+      if (cpu < samples.length && samples[cpu].length > 0)
+        time = shifted(time, samples[cpu], this.#interpolate);
       if (tsc) time = (time * tsc.mult) >> tsc.shift;
       return time + offset;
     };
@@ -122,8 +124,8 @@ export class DatOptions {
   }
 
   /**
-   * u64 peer, u32 flags, u32 cpus; per CPU: u32 n, then n times, n offsets, n scalings; then per CPU n fraction bits.
-   * All but the counts are 64 bits wide.
+   * u64 peer, u32 flags, u32 cpus; per CPU: u32 n, then n times, n offsets, n scalings; then per CPU n
+   * fraction bits. All but the counts are 64 bits wide.
    */
   #addTimeShift(view: DataView): void {
     if (view.byteLength < 16) return;
@@ -140,13 +142,19 @@ export class DatOptions {
         const count = view.getUint32(at, true);
         at += 4;
         if (at + count * 24 > view.byteLength) throw new RangeError('time shift option is cut off');
-        const list = Array.from({ length: count }, () => ({ time: 0n, offset: 0n, scaling: 1n, fraction: 0n }));
+        const list = Array.from({ length: count }, () => ({
+          time: 0n,
+          offset: 0n,
+          scaling: 1n,
+          fraction: 0n,
+        }));
         for (const sample of list) sample.time = next64();
         for (const sample of list) sample.offset = next64();
         for (const sample of list) sample.scaling = next64();
         samples.push(list);
       }
-      if (at < view.byteLength) for (const list of samples) for (const sample of list) sample.fraction = next64();
+      if (at < view.byteLength)
+        for (const list of samples) for (const sample of list) sample.fraction = next64();
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       return;

@@ -40,19 +40,27 @@ export interface DatReadOptions {
 export function openTraceDat(source: ByteSource, codecs: Codecs): DatFile {
   const cursor = new SourceCursor(source);
   const magic = cursor.bytes(10, 'the magic number of trace.dat');
-  if (MAGIC.some((byte, i) => magic[i] !== byte)) throw new InputError('is not a trace.dat file', { offset: 0 });
+  if (MAGIC.some((byte, i) => magic[i] !== byte))
+    throw new InputError('is not a trace.dat file', { offset: 0 });
   const version = cursor.text('the version', 16);
   if (version !== '6' && version !== '7') {
-    throw new InputError(`is trace.dat version "${version}"; Faultline reads 6 and 7: trace-cmd convert can change it`);
+    throw new InputError(
+      `is trace.dat version "${version}"; Faultline reads 6 and 7: trace-cmd convert can change it`,
+    );
   }
   if (cursor.u8('the byte order') !== 0) {
-    throw new InputError('was recorded on a big-endian machine, which has no x86 KVM: Faultline reads little-endian files');
+    throw new InputError(
+      'was recorded on a big-endian machine, which has no x86 KVM: Faultline reads little-endian files',
+    );
   }
   const longSize = cursor.u8('the size of a long');
   const pageSize = cursor.u32('the page size');
-  if (longSize !== 4 && longSize !== 8) throw new InputError(`claims longs of ${longSize} bytes: the file is damaged`);
+  if (longSize !== 4 && longSize !== 8)
+    throw new InputError(`claims longs of ${longSize} bytes: the file is damaged`);
   checkPageSize(pageSize);
-  return version === '6' ? readVersion6(cursor, longSize, pageSize) : readVersion7(cursor, codecs, longSize, pageSize);
+  return version === '6'
+    ? readVersion6(cursor, longSize, pageSize)
+    : readVersion7(cursor, codecs, longSize, pageSize);
 }
 
 /** Read everything that the builder's filter wants. */
@@ -81,7 +89,10 @@ export function readTraceDat(source: ByteSource, builder: TraceBuilder, options:
       inputs.push({ cursor, decoder, buffer: index, taskOf });
     }
   });
-  const bytes = file.buffers.reduce((sum, b) => sum + b.cpus.reduce((total, data) => total + data.size, 0), 0);
+  const bytes = file.buffers.reduce(
+    (sum, b) => sum + b.cpus.reduce((total, data) => total + data.size, 0),
+    0,
+  );
   builder.reserve(bytes / (file.compression === 'none' ? BYTES_PER_EVENT : BYTES_PER_PACKED_EVENT));
   mergeEvents(inputs, builder, options.onStep);
 }
@@ -89,7 +100,10 @@ export function readTraceDat(source: ByteSource, builder: TraceBuilder, options:
 function describe(file: DatFile, builder: TraceBuilder): void {
   const { options } = file;
   const clock = file.buffers.find((buffer) => buffer.name === '')?.clock || options.clock;
-  const cpus = Math.max(options.cpuCount ?? 0, ...file.buffers.flatMap((b) => b.cpus.map((data) => data.cpu + 1)));
+  const cpus = Math.max(
+    options.cpuCount ?? 0,
+    ...file.buffers.flatMap((b) => b.cpus.map((data) => data.cpu + 1)),
+  );
   builder.meta = {
     ...builder.meta,
     format: `trace.dat v${file.version}${file.compression === 'none' ? '' : ` (${file.compression})`}`,
@@ -102,8 +116,12 @@ function describe(file: DatFile, builder: TraceBuilder): void {
     ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
   };
   for (const { cpu, overrun, dropped } of options.statistics) {
-    if (overrun > 0) builder.diagnostics.addNote(`cpu ${cpu}: ${overrun} events were overwritten before they were read (overrun)`);
-    if (dropped > 0) builder.diagnostics.addNote(`cpu ${cpu}: ${dropped} events were dropped because the buffer was full`);
+    if (overrun > 0)
+      builder.diagnostics.addNote(
+        `cpu ${cpu}: ${overrun} events were overwritten before they were read (overrun)`,
+      );
+    if (dropped > 0)
+      builder.diagnostics.addNote(`cpu ${cpu}: ${dropped} events were dropped because the buffer was full`);
   }
 }
 
@@ -191,6 +209,8 @@ function checkPlace(data: CpuData, source: ByteSource, builder: TraceBuilder): v
   const missing = data.offset + data.size - source.size;
   if (missing <= 0) return;
   const had = Math.max(0, data.size - missing);
-  builder.diagnostics.addDamage(`cpu ${data.cpu}: only ${had} of ${data.size} bytes are in the file: it was cut off`);
+  builder.diagnostics.addDamage(
+    `cpu ${data.cpu}: only ${had} of ${data.size} bytes are in the file: it was cut off`,
+  );
   builder.diagnostics.addLoss(data.cpu, undefined);
 }

@@ -1,8 +1,9 @@
 /**
  * Goal: every event and every field of every trace.dat is what the real `trace-cmd report -R -t` prints.
  *
- * Method: trace-cmd prints each field as name=value, some in hex without a prefix. A field must agree with its column
- * in one notation, the same for all its rows: agreeing now in hex and now in decimal would hide an error.
+ * Method: trace-cmd prints each field as name=value, some in hex without a prefix. A field must agree with
+ * its column in one notation, the same for all its rows: agreeing now in hex and now in decimal would hide an
+ * error.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -59,7 +60,8 @@ function compareFields(trace: Trace, event: number, args: string, notations: Map
   let rest = args.trimStart();
   for (const [i, column] of table.columns.entries()) {
     const prefix = `${column.field.name}=`;
-    if (!rest.startsWith(prefix)) throw new Error(`event ${event} (${table.name}): expected ${prefix} at "${rest}"`);
+    if (!rest.startsWith(prefix))
+      throw new Error(`event ${event} (${table.name}): expected ${prefix} at "${rest}"`);
     rest = rest.slice(prefix.length);
     const next = table.columns[i + 1];
     const end = next ? rest.indexOf(` ${next.field.name}=`) : rest.length;
@@ -78,7 +80,13 @@ function asPrinted(column: Column, row: number): string {
   return `ARRAY[${pairs.join(', ')}]`;
 }
 
-function compareNumber(column: Column, row: number, printed: string, notations: Map<Column, Notations>, where: string): void {
+function compareNumber(
+  column: Column,
+  row: number,
+  printed: string,
+  notations: Map<Column, Notations>,
+  where: string,
+): void {
   const value = column.big(row);
   const unsigned = BigInt.asUintN(64, value).toString(16);
   let known = notations.get(column);
@@ -86,7 +94,8 @@ function compareNumber(column: Column, row: number, printed: string, notations: 
   known.decimal &&= printed === value.toString();
   known.signed &&= printed === BigInt.asIntN(64, value).toString();
   known.hex &&= printed.replace(/^0x/, '').replace(/^0+(?=.)/, '') === unsigned;
-  if (!known.decimal && !known.signed && !known.hex) throw new Error(`${where}: ${value} (hex ${unsigned}), trace-cmd prints ${printed}`);
+  if (!known.decimal && !known.signed && !known.hex)
+    throw new Error(`${where}: ${value} (hex ${unsigned}), trace-cmd prints ${printed}`);
 }
 
 /** A plain file beside the compressed recording. */
@@ -114,7 +123,9 @@ it('equals trace-cmd on the shipped recordings, and on versions 6 and 7, uncompr
     ['--compression', 'zstd'],
   ]) {
     const converted = join(folder, `converted-${options.at(-1)}.dat`);
-    const result = spawnSync('trace-cmd', ['convert', ...options, '-i', first, '-o', converted], { encoding: 'utf8' });
+    const result = spawnSync('trace-cmd', ['convert', ...options, '-i', first, '-o', converted], {
+      encoding: 'utf8',
+    });
     expect(existsSync(converted), result.stderr).toBe(true);
     await expectEqual(converted);
   }
@@ -128,11 +139,15 @@ it('equals trace-cmd on the shipped recordings, and on versions 6 and 7, uncompr
 
 const shared = requires('trace-cmd', 'xz', 'shared');
 
-shared.it('equals trace-cmd on every recording in ../shared', async () => {
-  const folders = [join(sharedFolder, 'traces'), join(sharedFolder, 'traces', 'pvm')];
-  for (const path of folders) {
-    for (const name of readdirSync(path).filter((file) => file.includes('.dat'))) {
-      await expectEqual(unpacked(join(path, name)));
+shared.it(
+  'equals trace-cmd on every recording in ../shared',
+  async () => {
+    const folders = [join(sharedFolder, 'traces'), join(sharedFolder, 'traces', 'pvm')];
+    for (const path of folders) {
+      for (const name of readdirSync(path).filter((file) => file.includes('.dat'))) {
+        await expectEqual(unpacked(join(path, name)));
+      }
     }
-  }
-}, 300_000);
+  },
+  300_000,
+);

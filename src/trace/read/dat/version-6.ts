@@ -24,7 +24,8 @@ export function readVersion6(cursor: SourceCursor, longSize: number, pageSize: n
   cursor.skip(cursor.u32('the size of printk formats'), 'printk formats');
   const comms = parseComms(cursor.latin1(cursor.size64('the size of cmdlines'), 'cmdlines'));
   const cpus = cursor.u32('the number of CPUs');
-  if (cpus > MOST_CPUS) throw new InputError(`claims ${cpus} CPUs: the file is damaged`, { offset: cursor.position - 4 });
+  if (cpus > MOST_CPUS)
+    throw new InputError(`claims ${cpus} CPUs: the file is damaged`, { offset: cursor.position - 4 });
   const options = new DatOptions();
   const file: DatFile = {
     version: 6,

@@ -2,8 +2,10 @@
  * Metadata of a trace.dat version 7: sections anywhere in the file, found through chained lists of options.
  *
  *     compressor\0 version\0 u64 offset of the first options section
- *     section: u16 id, u16 flags (1: compressed), u32 string id, u64 size; compressed: u32 packed, u32 unpacked size
- *     option:  u16 id, u32 size, data; the last is DONE with the u64 offset of the next options section, 0 at the end
+ *     section: u16 id, u16 flags (1: compressed), u32 string id, u64 size
+ *              compressed: u32 packed size, u32 unpacked size, then the packed bytes
+ *     option:  u16 id, u32 size, data
+ *              the last is DONE with the u64 offset of the next options section, 0 at the end
  */
 import { InputError } from '../../errors.js';
 import { latin1 } from '../../store/strings.js';
@@ -23,7 +25,12 @@ const MOST_OPTION_SECTIONS = 10_000;
 const SECTION_HEADER = 16;
 
 /** Read the metadata from behind the page size of the file's start. */
-export function readVersion7(cursor: SourceCursor, codecs: Codecs, longSize: number, pageSize: number): DatFile {
+export function readVersion7(
+  cursor: SourceCursor,
+  codecs: Codecs,
+  longSize: number,
+  pageSize: number,
+): DatFile {
   const compression = cursor.text('the name of the compression');
   cursor.text('the version of the compression');
   const file: DatFile = {
@@ -55,7 +62,7 @@ class SectionReader {
 
   readChain(first: number): void {
     const seen = new Set<number>();
-    for (let offset = first; offset !== 0; ) {
+    for (let offset = first; offset !== 0;) {
       if (seen.has(offset) || seen.size > MOST_OPTION_SECTIONS) {
         throw new InputError('its lists of options go in a circle: the file is damaged', { offset });
       }
@@ -101,7 +108,11 @@ class SectionReader {
       case Option.BufferText: {
         const offset = body.size64('the offset of a text buffer');
         const name = body.text('the name of a text buffer');
-        file.textBuffers.push({ name, offset: offset + SECTION_HEADER, size: this.source.size - offset - SECTION_HEADER });
+        file.textBuffers.push({
+          name,
+          offset: offset + SECTION_HEADER,
+          size: this.source.size - offset - SECTION_HEADER,
+        });
         break;
       }
       default:
@@ -130,7 +141,10 @@ class SectionReader {
     const cursor = new SourceCursor(this.source, offset);
     const found = cursor.u16(`the section of ${what}`);
     if (found !== id) {
-      throw new InputError(`has section ${found} where ${what} (section ${id}) should be: the file is damaged`, { offset });
+      throw new InputError(
+        `has section ${found} where ${what} (section ${id}) should be: the file is damaged`,
+        { offset },
+      );
     }
     const flags = cursor.u16(`the section of ${what}`);
     cursor.u32(`the section of ${what}`);
@@ -146,7 +160,9 @@ class SectionReader {
     const unpacked = cursor.u32(`the size of ${what}`);
     const bytes = cursor.bytes(packed, what);
     try {
-      return new SourceCursor(new MemorySource(decompress(this.codecs, this.file.compression, bytes, unpacked)));
+      return new SourceCursor(
+        new MemorySource(decompress(this.codecs, this.file.compression, bytes, unpacked)),
+      );
     } catch (error) {
       if (error instanceof InputError) throw error;
       const reason = error instanceof Error ? error.message : latin1(bytes, 0, 0);

@@ -1,9 +1,9 @@
 /**
  * Walks the ring-buffer pages of one CPU, event by event.
  *
- * A page (the same in trace_pipe_raw and trace.dat): u64 time stamp; a long `commit` whose low 27 bits count the bytes
- * of data, bit 31 says that events were lost before this page and bit 30 that their number follows the data; then the
- * data. An event starts with a word: 5 bits type_len, 27 bits time delta.
+ * A page (the same in trace_pipe_raw and trace.dat): u64 time stamp; a long `commit` whose low 27 bits count
+ * the bytes of data, bit 31 says that events were lost before this page and bit 30 that their number follows
+ * the data; then the data. An event starts with a word: 5 bits type_len, 27 bits time delta.
  *
  *     type_len 0       the next word is the length of the data, itself included
  *              1..28   data of type_len * 4 bytes
@@ -18,8 +18,8 @@ import type { Diagnostics } from '../../store/diagnostics.js';
 /** The pages of one CPU, some at a time. */
 export interface PageSupply {
   /**
-   * The next whole pages, or undefined at the end. The array starts at a multiple of 4 in its buffer and is valid until
-   * the next call. Only the last page may be cut short.
+   * The next whole pages, or undefined at the end. The array starts at a multiple of 4 in its buffer and is
+   * valid until the next call. Only the last page may be cut short.
    */
   next(): Uint8Array | undefined;
 }
@@ -138,7 +138,10 @@ export class CpuCursor {
     this.time = convert ? convert(this.layout.origin + BigInt(this.#clock), this.cpu) : this.#clock;
     if (this.time < this.#lastTime) {
       this.diagnostics.clockBackwards++;
-      this.diagnostics.largestBackstep = Math.max(this.diagnostics.largestBackstep, this.#lastTime - this.time);
+      this.diagnostics.largestBackstep = Math.max(
+        this.diagnostics.largestBackstep,
+        this.#lastTime - this.time,
+      );
     } else {
       this.#lastTime = this.time;
     }

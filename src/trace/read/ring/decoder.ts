@@ -1,7 +1,8 @@
 /**
  * From the bytes of one ring-buffer event to a row of its kind.
  *
- * Each event id is compiled once into a list of steps, one per field; a step names the column and how to read it.
+ * Each event id is compiled once into a list of steps, one per field; a step names the column and how to read
+ * it.
  */
 import type { ColumnBuilder } from '../../store/column.js';
 import type { KindBuilder } from '../../store/kind.js';
@@ -50,7 +51,10 @@ export class EventDecoder {
     private readonly formats: FormatRegistry,
   ) {}
 
-  /** The compiled form of event `id`; ids without a format become a kind of their own that keeps the raw bytes. */
+  /**
+   * The compiled form of event `id`; ids without a format become a kind of their own that keeps the raw
+   * bytes.
+   */
   event(id: number): CompiledEvent {
     return (this.#compiled[id] ??= this.#compile(id));
   }
@@ -159,7 +163,13 @@ export class EventDecoder {
     const format = this.formats.get(id);
     if (!format) return this.#compileUnknown(id);
     const { diagnostics } = this.builder;
-    if (!format.known) diagnostics.count(diagnostics.unknownEvents, format.def.name, id, `${format.def.system}:${format.def.name}`);
+    if (!format.known)
+      diagnostics.count(
+        diagnostics.unknownEvents,
+        format.def.name,
+        id,
+        `${format.def.system}:${format.def.name}`,
+      );
     const kind = this.builder.kind(format.def, format.known);
     return { kind, steps: compileSteps(format, kind), minLength: minLength(format) };
   }

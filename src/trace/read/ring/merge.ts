@@ -36,7 +36,8 @@ export function mergeEvents(inputs: readonly MergeInput[], builder: TraceBuilder
       more = top.cursor.advance();
     } while (more && (rival === undefined || isBefore(top, rival)));
     if (more) {
-      if (builder.isPast(top.cursor.time) && (rival === undefined || builder.isPast(rival.cursor.time))) return;
+      if (builder.isPast(top.cursor.time) && (rival === undefined || builder.isPast(rival.cursor.time)))
+        return;
       heap.topChanged();
     } else {
       heap.removeTop();

@@ -3,8 +3,14 @@
  */
 import type { TraceBuilder } from '../../store/builder.js';
 
-/** Task number by tid, named by the comms that the kernel saved; `<idle>` and `<...>` as the kernel prints them. */
-export function taskLookup(comms: ReadonlyMap<number, string>, builder: TraceBuilder): (tid: number) => number {
+/**
+ * Task number by tid, named by the comms that the kernel saved; `<idle>` and `<...>` as the kernel prints
+ * them.
+ */
+export function taskLookup(
+  comms: ReadonlyMap<number, string>,
+  builder: TraceBuilder,
+): (tid: number) => number {
   const known = new Map<number, number>();
   let lastTid = -1;
   let lastTask = -1;

@@ -1,0 +1,72 @@
+/**
+ * `faultline study [NAME]`: the main job, from a study file to its report.
+ */
+import { join, relative, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { runStudy, type StudyResult } from '../experiment/run-study.js';
+import { loadStudy, studyNames } from '../experiment/study-file.js';
+import { renderComparisonTable } from '../report/index.js';
+import { Progress } from './progress.js';
+import { printJson, terminalOptions } from './terminal.js';
+
+interface StudyOptions {
+  out?: string;
+  json?: boolean;
+}
+
+const EXAMPLE = `
+Studies here: ${studyNames().join(', ')}. A study of your own is a YAML file like studies/seed.yaml.
+
+Example: explain and compare the recordings that come with Faultline
+  faultline study seed
+  xdg-open out/seed/report.html`;
+
+export function addStudy(program: Command): void {
+  program
+    .command('study')
+    .description('run a study file end to end and write its report')
+    .argument('[name]', 'a study that comes with Faultline, or a .yaml file', 'seed')
+    .option('--out <folder>', 'where to write (default: out/NAME)')
+    .option('--json', 'one JSON object on stdout: docs/study.md describes it')
+    .addHelpText('after', EXAMPLE)
+    .action(run);
+}
+
+async function run(name: string, options: StudyOptions): Promise<void> {
+  const study = loadStudy(name);
+  const folder = resolve(options.out ?? join('out', study.name));
+  let progress = new Progress('reading');
+  const result = await runStudy(study, folder, {
+    onRecording: (recording, index, total) => {
+      progress.end();
+      progress = new Progress(`reading ${recording} (${index + 1} of ${total})`);
+    },
+    onProgress: (done, total) => progress.update(done, total),
+  });
+  progress.end();
+  if (options.json === true) printJson(asJson(result));
+  else print(result);
+}
+
+function print(result: StudyResult): void {
+  const lines = [
+    result.title,
+    '',
+    renderComparisonTable(result.rows, terminalOptions()).trimEnd(),
+    '',
+    ...result.verdict,
+    '',
+    ...result.files.map((file) => `  ${relative(process.cwd(), file) || file}`),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function asJson(result: StudyResult): object {
+  const { study, title, verdict, rows, recordings, files } = result;
+  const explanations = recordings.map(({ name, description, explanation }) => ({
+    name,
+    description,
+    ...explanation,
+  }));
+  return { version: 1, study, title, verdict, rows, explanations, files };
+}

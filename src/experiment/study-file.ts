@@ -1,0 +1,63 @@
+/**
+ * A study file: which recordings to explain and compare.
+ */
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { InputError } from '../trace/errors.js';
+import { readYamlFile } from './yaml-file.js';
+
+const recordingSchema = z.strictObject({
+  file: z.string().min(1).describe('trace file, relative to the study file'),
+  name: z.string().min(1).describe('what reports call it'),
+  preempt: z
+    .enum(['none', 'voluntary', 'full', 'lazy', 'rt'])
+    .optional()
+    .describe('preemption model of the kernel, which no trace file tells'),
+  storm: z.string().min(1).describe('what invalidated guest memory, in a few words'),
+  description: z.string().min(1).describe('what was done, in a sentence or two'),
+});
+
+const studySchema = z.strictObject({
+  version: z.literal(1),
+  title: z.string().min(1),
+  intro: z.string().min(1).describe('what was asked'),
+  recordings: z.array(recordingSchema).min(1),
+});
+
+export type StudyRecordingFile = z.infer<typeof recordingSchema>;
+/** A study, its paths resolved. */
+export type Study = z.infer<typeof studySchema> & { readonly name: string };
+
+/** The studies that come with Faultline. */
+const STUDIES = fileURLToPath(new URL('../../studies/', import.meta.url));
+
+/** Names of the studies that come with Faultline. */
+export function studyNames(): string[] {
+  const files = existsSync(STUDIES) ? readdirSync(STUDIES) : [];
+  return files.filter((file) => file.endsWith('.yaml')).map((file) => basename(file, '.yaml'));
+}
+
+/** Read a study by name (`seed`) or by path (`mine.yaml`). */
+export function loadStudy(nameOrPath: string): Study {
+  const path = /\.ya?ml$/.test(nameOrPath) ? nameOrPath : join(STUDIES, `${nameOrPath}.yaml`);
+  if (path !== nameOrPath && !existsSync(path)) {
+    throw new InputError(
+      `no study "${nameOrPath}": there are ${studyNames().join(', ')}; or name a .yaml file`,
+    );
+  }
+  const study = readYamlFile(path, studySchema);
+  const folder = dirname(resolve(path));
+  const recordings = study.recordings.map((recording, index) => {
+    const file = resolve(folder, recording.file);
+    if (!existsSync(file)) {
+      throw new InputError(`no such recording: ${recording.file}`, {
+        file: path,
+        field: `recordings[${index}].file`,
+      });
+    }
+    return { ...recording, file };
+  });
+  return { ...study, recordings, name: basename(path).replace(/\.ya?ml$/, '') };
+}
