@@ -94,8 +94,21 @@ export function analyse(trace: Trace, options: ExplainOptions = {}): Analysis {
     agentBit: (row) => bits[agents.ofInvalidation[row]],
   });
   return {
-    ...{ trace, kernel, threads, attempts, outcome, episodes, invalidations, agents },
-    ...{ waits, joins, mmuLocks, lockOfThread, yields, mapping, causes },
+    trace,
+    kernel,
+    threads,
+    attempts,
+    outcome,
+    episodes,
+    invalidations,
+    agents,
+    waits,
+    joins,
+    mmuLocks,
+    lockOfThread,
+    yields,
+    mapping,
+    causes,
   };
 }
 

@@ -38,7 +38,5 @@ export function summarise(analysis: Analysis, options: ExplainOptions = {}): Exp
     lockPairing: summarisePairing(analysis),
   };
   const findings = findingsOf({ analysis, summary });
-  const { trace: about, events, byEvent, kernel, ...rest } = summary;
-  const verdict = verdictOf(summary, findings);
-  return { ...{ version: 1, trace: about, events, byEvent, kernel, verdict, findings }, ...rest };
+  return { ...summary, verdict: verdictOf(summary, findings), findings };
 }

@@ -5,18 +5,14 @@ import { duration, number, pageName, percent, plural, threadName, type Summary }
 import type { Finding } from './types-finding.js';
 
 export function verdictOf(summary: Summary, findings: readonly Finding[]): string[] {
-  const { fault, invalidations, trace } = summary;
+  const { fault, invalidations } = summary;
   if (summary.events === 0) return ['The trace is empty.'];
   if (fault.attempts === 0 && invalidations.count === 0) {
     return [
       `The trace has ${plural(summary.events, 'event')}, none of which shows a guest fault or an invalidation.`,
     ];
   }
-  return [first(summary), second(summary, findings)]
-    .filter((sentence) => sentence !== '')
-    .concat([])
-    .slice(0, 2)
-    .map((s) => s.replace('in 0 ns', `in ${duration(trace.durationNs)}`));
+  return [first(summary), second(summary, findings)];
 }
 
 function first({ fault, invalidations, trace }: Summary): string {

@@ -1,6 +1,7 @@
 /**
  * What a finding is given, and small helpers for its sentences.
  */
+import type { Trace } from '../../trace/store/trace.js';
 import type { Analysis } from '../analysis.js';
 import type { Evidence, Finding } from '../types-finding.js';
 import type { EpisodeRow, Explanation, InvalidationRow } from '../types.js';
@@ -67,4 +68,14 @@ export function episodeEvidence(episode: EpisodeRow): Evidence {
 export function invalidationEvidence(row: InvalidationRow): Evidence {
   const label = `${row.agent} by ${row.comm} ${row.tid}: ${plural(row.pages, 'page')}, ${plural(row.leaves, 'leaf', 'leaves')}`;
   return { label, events: row.events, time: [row.start, row.endAtLeast], tid: row.tid };
+}
+
+/** Evidence from its first to its last event, with the thread of the first. */
+export function eventEvidence(
+  trace: Trace,
+  label: string,
+  events: readonly [first: number, last: number],
+): Evidence {
+  const [first, last] = events;
+  return { label, events, time: [trace.time[first], trace.time[last]], tid: trace.tidOf(first) };
 }
