@@ -10,15 +10,15 @@ const SLOTS = 1 << 8;
 const LONGEST = 48;
 
 export class SymbolReader {
-  /** Halves of the number that `read` found. */
+  /** Halves of the number that `read` found, in two's complement, each a signed 32-bit pattern. */
   low = 0;
   high = 0;
   readonly #table: SymbolTable;
   /** Per slot: bytes of the text, its length (0: empty slot), halves of its number. */
   readonly #texts = new Uint8Array(SLOTS * LONGEST);
   readonly #lengths = new Uint8Array(SLOTS);
-  readonly #lows = new Uint32Array(SLOTS);
-  readonly #highs = new Uint32Array(SLOTS);
+  readonly #lows = new Int32Array(SLOTS);
+  readonly #highs = new Int32Array(SLOTS);
 
   private constructor(table: SymbolTable) {
     this.#table = table;
@@ -61,8 +61,8 @@ export class SymbolReader {
   #look(bytes: Uint8Array, start: number, end: number): boolean {
     const value = this.#table.parse(latin1(bytes, start, end));
     if (value === undefined || !Number.isSafeInteger(value)) return false;
-    this.low = value >>> 0;
-    this.high = Math.floor(value / WORD) >>> 0;
+    this.low = value | 0;
+    this.high = Math.floor(value / WORD) | 0;
     return true;
   }
 }

@@ -88,6 +88,8 @@ export interface PrintShape {
   readonly code: Int32Array;
   /** Bytes of all literals, runs of spaces made one. */
   readonly literals: Uint8Array;
+  /** At each position of `literals`: the four bytes from there on as a little-endian word. */
+  readonly literalWords: Int32Array;
   readonly symbolReaders: readonly SymbolReader[];
   /** Per field of the event: `widthCode`. */
   readonly widths: Int8Array;
@@ -207,7 +209,7 @@ const endless: ReadonlySet<Conversion> = new Set<Conversion>(['string', 'symbol'
 function assemble(
   segments: readonly Segment[],
   fail: (why: string) => never,
-): Pick<PrintShape, 'code' | 'literals' | 'symbolReaders'> {
+): Pick<PrintShape, 'code' | 'literals' | 'literalWords' | 'symbolReaders'> {
   const code: number[] = [];
   const literals: number[] = [];
   const symbolReaders: SymbolReader[] = [];
@@ -230,5 +232,13 @@ function assemble(
     code.push(Op[segment.conversion], segment.field, reader, ...place(nextLiteral));
   });
   code.push(Op.end, 0, 0, 0, 0);
-  return { code: Int32Array.from(code), literals: Uint8Array.from(literals), symbolReaders };
+  const words = literals.map((_, at) =>
+    literals.slice(at, at + 4).reduceRight((word, byte) => (word << 8) | byte, 0),
+  );
+  return {
+    code: Int32Array.from(code),
+    literals: Uint8Array.from(literals),
+    literalWords: Int32Array.from(words),
+    symbolReaders,
+  };
 }

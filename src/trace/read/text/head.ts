@@ -12,8 +12,18 @@ export abstract class LineHead {
   nameStart = 0;
   nameEnd = 0;
   args = 0;
+  /** The bytes that are being read, as words. */
+  view: DataView = new DataView(new ArrayBuffer(0));
+  #viewed: Uint8Array = new Uint8Array(0);
 
-  /** Whether the line at `start` begins like an event. The line ends with a newline somewhere after `start`. */
+  /** Say which bytes the next lines are in. */
+  look(bytes: Uint8Array): void {
+    if (bytes === this.#viewed) return;
+    this.#viewed = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** Whether the line at `start` begins like an event. Call `look` first. */
   abstract read(bytes: Uint8Array, start: number): boolean;
 }
 

@@ -103,6 +103,7 @@ export class TextParser implements LineSink {
 
   // Two loops, so that each calls one class of head only.
   #taskLines(head: TaskHead, bytes: Uint8Array, start: number, end: number): void {
+    head.look(bytes);
     for (let at = start; at < end; ) {
       this.lineNumber++;
       if (head.read(bytes, at)) {
@@ -113,6 +114,7 @@ export class TextParser implements LineSink {
   }
 
   #perfLines(head: PerfHead, bytes: Uint8Array, start: number, end: number): void {
+    head.look(bytes);
     for (let at = start; at < end; ) {
       this.lineNumber++;
       at = head.read(bytes, at) ? this.#event(head, bytes, at) : this.#other(bytes, at);
@@ -128,7 +130,7 @@ export class TextParser implements LineSink {
     if (cpu >= this.#lastTimes.length) this.#growTimes(cpu);
     if (time < this.#lastTimes[cpu]) this.#backwards(cpu, time);
     this.#lastTimes[cpu] = time;
-    const reader = this.#catalog.find(bytes, head.nameStart, head.nameEnd, head.args);
+    const reader = this.#catalog.find(bytes, head.view, head.nameStart, head.nameEnd, head.args);
     if (!this.#builder.begin(time, reader.kind, cpu, head.task, head.flags)) {
       return bytes.indexOf(NEWLINE, head.args) + 1;
     }

@@ -9,18 +9,15 @@
  */
 import { latin1 } from '../../store/strings.js';
 import type { ClockReader } from './clock.js';
-import { CLOSE, COLON, digitOf, LineHead, MOST_CPU, NEWLINE, OPEN, skipSpaces, SPACE } from './head.js';
+import { digitOf, LineHead, skipSpaces } from './head.js';
 import { readFlags } from './latency-flags.js';
 import type { TaskNames } from './tasks.js';
 
-const DASH = 45;
-const PARENTHESIS = 40;
-const CLOSE_PARENTHESIS = 41;
-const COMM_WIDTH = 16;
-const SHORT_COMM_WIDTH = 8;
+// Bytes stand as plain numbers, for speed (see clock.ts): 10 line end, 32 space, 40 `(`, 41 `)`, 45 `-`, 48 `0`, 57 `9`,
+// 58 `:`, 91 `[`, 93 `]`. A comm is 16 bytes wide, with -l 8.
+
 /** Bytes of a line in which the comm and thread id must be. */
 const SEARCHED = 256;
-
 /** What a line needs before its thread id ends: a comm, `-`, the id; and after it what looks like a CPU. */
 const anchor = /^( *)(.*?)-(\d{1,10}) +(?=(?:\( *[\d-]+\) +)?\[\d+\] |\d+[.dDbX][.nNplLbB][.hsHzZ][.\da-f]{1,3} )/;
 
@@ -43,8 +40,8 @@ export class TaskHead extends LineHead {
   }
 
   read(bytes: Uint8Array, start: number): boolean {
-    if (bytes[start + COMM_WIDTH] === DASH && this.#readAt(bytes, start, start + COMM_WIDTH)) return true;
-    if (bytes[start + SHORT_COMM_WIDTH] === DASH && this.#readAt(bytes, start, start + SHORT_COMM_WIDTH)) return true;
+    if (bytes[start + 16] === 45 && this.#readAt(bytes, start, start + 16)) return true;
+    if (bytes[start + 8] === 45 && this.#readAt(bytes, start, start + 8)) return true;
     return this.#search(bytes, start);
   }
 
@@ -52,53 +49,73 @@ export class TaskHead extends LineHead {
   #readAt(bytes: Uint8Array, start: number, dash: number): boolean {
     let at = dash + 1;
     let tid = 0;
-    let digit = digitOf(bytes[at]);
-    while (digit <= 9) {
+    let digit = bytes[at] - 48;
+    while (digit >= 0 && digit <= 9) {
       tid = tid * 10 + digit;
-      digit = digitOf(bytes[++at]);
+      digit = bytes[++at] - 48;
     }
-    if (at === dash + 1 || at > dash + 11 || bytes[at] !== SPACE) return false;
-    at = this.#cpuAndFlags(bytes, skipSpaces(bytes, at));
+    if (at === dash + 1 || at > dash + 11 || bytes[at] !== 32) return false;
+    while (bytes[at] === 32) at++;
+    at = bytes[at] === 91 ? this.#cpu(bytes, at + 1) : this.#unusualCpu(bytes, at);
     if (at < 0) return false;
-    at = this.#clock.read(bytes, skipSpaces(bytes, at));
-    if (at < 0 || !this.#name(bytes, skipSpaces(bytes, at))) return false;
-    this.task = this.#tasks.find(bytes, Math.min(skipSpaces(bytes, start), dash), dash, tid);
+    while (bytes[at] === 32) at++;
+    at = this.#clock.read(bytes, at);
+    if (at < 0) return false;
+    while (bytes[at] === 32) at++;
+    this.nameStart = at;
+    while (bytes[at] > 32 && bytes[at] !== 58) at++;
+    if (at === this.nameStart || bytes[at] !== 58) return false;
+    this.nameEnd = at++;
+    while (bytes[at] === 32) at++;
+    this.args = at;
     this.buffer = '';
+    if (dash === start + 16) this.task = this.#tasks.findPadded(bytes, this.view, start, tid);
+    else this.task = this.#tasks.find(bytes, Math.min(skipSpaces(bytes, start), dash), dash, tid);
     return this.task >= 0;
   }
 
-  /** From `[001] d..2.` or `3d..1.` or `(tgid) [001]`; returns the position after it or -1. */
-  #cpuAndFlags(bytes: Uint8Array, start: number): number {
+  /** From the digits in `[001] d..2.`; returns the position after the flags, if there are any, or -1. */
+  #cpu(bytes: Uint8Array, start: number): number {
     let at = start;
-    if (bytes[at] === PARENTHESIS) {
-      const stop = at + 16;
-      while (bytes[at] !== CLOSE_PARENTHESIS) if (at++ === stop || bytes[at] === NEWLINE) return -1;
-      at = skipSpaces(bytes, at + 1);
-    }
-    const bracket = bytes[at] === OPEN;
-    if (bracket) at++;
     let cpu = 0;
-    const first = at;
+    let digit = bytes[at] - 48;
+    while (digit >= 0 && digit <= 9) {
+      cpu = cpu * 10 + digit;
+      digit = bytes[++at] - 48;
+    }
+    if (bytes[at] !== 93 || bytes[at + 1] !== 32) return -1;
+    if (at === start || at > start + 5 || cpu > 0xffff) return -1;
+    this.cpu = cpu;
+    this.flags = 0;
+    at += 2;
+    while (bytes[at] === 32) at++;
+    return bytes[at] >= 48 && bytes[at] <= 57 ? at : this.#flags(bytes, at);
+  }
+
+  /** From `(tgid) [001] d..2.` or `3d..1.`, like `#cpu`. */
+  #unusualCpu(bytes: Uint8Array, start: number): number {
+    let at = start;
+    if (bytes[at] === 40) {
+      const stop = at + 16;
+      while (bytes[at] !== 41) if (at++ === stop || bytes[at] === 10) return -1;
+      at = skipSpaces(bytes, at + 1);
+      return bytes[at] === 91 ? this.#cpu(bytes, at + 1) : -1;
+    }
+    let cpu = 0;
     let digit = digitOf(bytes[at]);
     while (digit <= 9) {
       cpu = cpu * 10 + digit;
       digit = digitOf(bytes[++at]);
     }
-    if (at === first || at > first + 5 || cpu > MOST_CPU) return -1;
+    if (at === start || at > start + 5 || cpu > 0xffff) return -1;
     this.cpu = cpu;
-    if (!bracket) {
-      this.cutComms = true;
-      return this.#flags(bytes, at);
-    }
-    if (bytes[at] !== CLOSE || bytes[at + 1] !== SPACE) return -1;
-    at = skipSpaces(bytes, at + 1);
-    this.flags = 0;
-    return digitOf(bytes[at]) <= 9 ? at : this.#flags(bytes, at);
+    this.cutComms = true;
+    return this.#flags(bytes, at);
   }
 
   #flags(bytes: Uint8Array, start: number): number {
     let at = start;
-    while (bytes[at] > SPACE) at++;
+    while (bytes[at] > 32) at++;
     const flags = readFlags(bytes, start, at, this.#traceCmd);
     if (flags < 0) return -1;
     this.flags = flags;
@@ -106,25 +123,15 @@ export class TaskHead extends LineHead {
     return at;
   }
 
-  #name(bytes: Uint8Array, start: number): boolean {
-    let at = start;
-    while (bytes[at] > SPACE && bytes[at] !== COLON) at++;
-    if (at === start || bytes[at] !== COLON) return false;
-    this.nameStart = start;
-    this.nameEnd = at;
-    this.args = skipSpaces(bytes, at + 1);
-    return true;
-  }
-
   /** A line whose columns stand elsewhere: trimmed, or with the name of a buffer before it. */
   #search(bytes: Uint8Array, start: number): boolean {
     let end = start;
-    while (bytes[end] !== NEWLINE && end - start < SEARCHED) end++;
+    while (bytes[end] !== 10 && end - start < SEARCHED) end++;
     const found = anchor.exec(latin1(bytes, start, end));
     if (!found) return false;
     const [, indent, comm] = found;
     // Only a prefix makes this longer than a comm can be.
-    const prefix = comm.length >= COMM_WIDTH ? /^(.*?): +(?=[^ ])/.exec(comm) : null;
+    const prefix = comm.length >= 16 ? /^(.*?): +(?=[^ ])/.exec(comm) : null;
     const commStart = start + indent.length + (prefix?.[0].length ?? 0);
     const dash = start + indent.length + comm.length;
     if (!this.#readAt(bytes, commStart, dash)) return false;
