@@ -17,6 +17,7 @@ const main = join(repositoryRoot, 'dist', 'cli', 'main.js');
 
 await withTemporaryFolder(async (folder) => {
   const file = process.argv[2] ?? (await bigTrace(folder)).zstd;
+  /** @type {number[]} */
   const memory = [];
   const explain = () => {
     const started = performance.now();

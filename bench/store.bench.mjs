@@ -17,6 +17,7 @@ for (const path of named.length > 0 ? named : shipped.map((name) => join(folder,
   trace.byCpu(0);
   let text = 0;
   for (const chunk of writeFtraceText(trace)) text += chunk.length;
+  /** @param {number} bytes */
   const per = (bytes) => (bytes / trace.length).toFixed(1);
   process.stdout.write(
     `${path.split('/').at(-1)}: ${per(trace.bytes)} bytes an event, ${per(text)} as text\n`,

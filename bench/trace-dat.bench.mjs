@@ -12,6 +12,7 @@ const PAIRS = 5;
 await withTemporaryFolder(async (folder) => {
   const files = process.argv[2] === undefined ? await bigTrace(folder) : { file: process.argv[2] };
   for (const [name, file] of Object.entries(files)) {
+    /** @type {number[]} */
     const whole = [];
     let events = 0;
     const decodeOnce = () => {

@@ -8,7 +8,10 @@
  * @param {number} pairs how many of each
  */
 export async function paired(a, b, pairs) {
-  const [first, second] = [[], []];
+  /** @type {number[]} */
+  const first = [];
+  /** @type {number[]} */
+  const second = [];
   for (let i = 0; i < pairs; i++) {
     first.push(await a());
     second.push(await b());

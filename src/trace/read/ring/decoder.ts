@@ -44,7 +44,8 @@ interface CompiledEvent {
 const MOST_RAW_BYTES = 256;
 
 export class EventDecoder {
-  readonly #compiled: (CompiledEvent | undefined)[] = [];
+  /** By event id, which is 16 bits wide; full length, because a sparse array would be slow. */
+  readonly #compiled = new Array<CompiledEvent | undefined>(1 << 16).fill(undefined);
 
   constructor(
     private readonly builder: TraceBuilder,
