@@ -39,9 +39,10 @@ const Role = {
   hostFlush: 3,
   guestFlush: 4,
   lock: 5,
-  unrelated: 6,
-  switch: 7,
-  end: 8,
+  lockEnd: 6,
+  unrelated: 7,
+  switch: 8,
+  end: 9,
 } as const;
 
 const ROLES = {
@@ -49,6 +50,7 @@ const ROLES = {
   kvm_tdp_mmu_spte_changed: Role.change,
   tlb_flush: Role.hostFlush,
   contention_begin: Role.lock,
+  contention_end: Role.lockEnd,
   sched_switch: Role.switch,
   'faultline:invalidate_end': Role.end,
 } as const;
@@ -66,8 +68,10 @@ const REMOTE_SEND_IPI = 4;
 const PRESENT = 0x800;
 /** PT_PAGE_SIZE_MASK: a leaf above level 1. */
 const HUGE = 0x80;
-/** LCB_F_READ and LCB_F_WRITE of contention_begin. */
+/** LCB_F_READ, LCB_F_WRITE and LCB_F_SPIN | LCB_F_RT of contention_begin. */
 const READ = 2;
+const WRITE = 4;
+const RWLOCK = 1 | 8;
 
 export function invalidationsOf(trace: Trace, threads: Threads): Invalidations {
   return new InvalidationPass(trace, threads).run();
@@ -78,6 +82,8 @@ class InvalidationPass {
   readonly #open: Uint32Array;
   /** The invalidation around this one: madvise may split a huge page inside its own range. */
   readonly #outer: Uint32Array;
+  /** Waits under way since one for mmu_lock began, by thread. */
+  readonly #lockDepth: Uint8Array;
   readonly #starts: Float64Array;
   readonly #ends: Float64Array;
   readonly #guestFlush: { kinds: Set<number>; source: Invalidations['guestFlushSource'] };
@@ -98,6 +104,7 @@ class InvalidationPass {
     this.#ends = end ? endPages(pagesOf(end), end.values) : new Float64Array(table?.length ?? 0);
     this.#rows = emptyRows(table?.length ?? 0);
     this.#open = new Uint32Array(threads.count).fill(NONE);
+    this.#lockDepth = new Uint8Array(threads.count);
     this.#outer = new Uint32Array(table?.length ?? 0).fill(NONE);
     this.#guestFlush = guestFlushKinds(trace);
     const change = trace.named('kvm_tdp_mmu_spte_changed');
@@ -153,6 +160,7 @@ class InvalidationPass {
       else this.#close(event, before);
     }
     this.#open[thread] = invalidation;
+    this.#lockDepth[thread] = 0;
   }
 
   /** True for a strictly smaller range within the one under way: it may be nested, so the outer may still go on. */
@@ -176,9 +184,16 @@ class InvalidationPass {
     } else if (role === Role.guestFlush) {
       rows.guestFlushes[invalidation]++;
     } else if (role === Role.lock) {
-      // Notifiers take mmu_lock for write; a reader is the fault that follows. Other locks may be waited for anywhere.
       const flags = this.#columns.flags?.[row] ?? 0;
-      if ((flags & READ) !== 0 && (flags & 1) !== 0) return this.#end(event, thread, invalidation);
+      // Notifiers take mmu_lock for write; a reader is the fault that follows.
+      if ((flags & RWLOCK) !== 0 && (flags & READ) !== 0) return this.#end(event, thread, invalidation);
+      const isWriter = (flags & RWLOCK) !== 0 && (flags & WRITE) !== 0;
+      // Other locks are waited for inside and outside of notifiers alike; they only nest.
+      if (!isWriter && this.#lockDepth[thread] === 0) return;
+      this.#lockDepth[thread]++;
+      if (!isWriter) return;
+    } else if (role === Role.lockEnd) {
+      if (this.#lockDepth[thread] === 0 || --this.#lockDepth[thread] > 0) return;
     } else if (role === Role.switch) {
       // A sleep that signals may interrupt (1), or an idle one (0x80, 0x402), never happens inside a notifier.
       const state = this.#columns.state?.[row] ?? 0;

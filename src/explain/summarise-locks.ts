@@ -2,6 +2,7 @@
  * Lock figures of an explanation.
  */
 import type { Analysis } from './analysis.js';
+import { contentionOf, type Contention } from './contention.js';
 import { percentile } from './distribution.js';
 import { groupBy, largest } from './tables.js';
 import type { LockPairing, LockSummary, LockTask, WaitKind, WaitStatistics } from './types-lock.js';
@@ -38,9 +39,10 @@ export function summariseLocks(analysis: Analysis, top: number, topLocks: number
   const order = addresses.map((_, lock) => lock);
   order.sort((a, b) => matched[b] - matched[a] || firstMatched[a] - firstMatched[b] || a - b);
   const stamp = roundedStamp(analysis);
+  const crowd = contentionOf(analysis.trace, waits);
   return order.slice(0, topLocks).map((lock) => {
     const rows = groups.rows.subarray(groups.offsets[lock], groups.offsets[lock + 1]);
-    return summariseLock(analysis, lock, rows, stamp, top);
+    return { ...summariseLock(analysis, lock, rows, stamp, top), ...crowd[lock] };
   });
 }
 
@@ -52,7 +54,7 @@ function summariseLock(
   all: Uint32Array,
   stamp: Stamp,
   top: number,
-): LockSummary {
+): Omit<LockSummary, keyof Contention> {
   const { mmuLocks, waits } = analysis;
   const table = waits.locks;
   const rows = all.filter((wait) => waits.state[wait] === WaitState.matched);
@@ -63,23 +65,22 @@ function summariseLock(
     if (list) list.push(wait);
     else kinds.set(kind, [wait]);
   }
+  const byKind = [...kinds].map(([kind, list]) => {
+    return { kind, ...statisticsOf(analysis, Uint32Array.from(list), stamp) };
+  });
+  byKind.sort((a, b) => b.waits - a.waits || b.exactTotalNs - a.exactTotalNs);
   const tasks = tasksOf(analysis, rows, stamp);
   const inState = (state: number) =>
     all.reduce((sum, wait) => sum + (waits.state[wait] === state ? 1 : 0), 0);
   return {
     address: table.addresses[lock].toString(16),
     ...statisticsOf(analysis, rows, stamp),
-    byKind: [...kinds].map(([kind, list]) => ({
-      kind,
-      ...statisticsOf(analysis, Uint32Array.from(list), stamp),
-    })),
+    byKind,
     byTask: tasks.slice(0, top),
     tasks: tasks.length,
     openAtEnd: inState(WaitState.open),
     unmatchedBegins: inState(WaitState.unmatched),
     unmatchedEnds: table.unmatchedEnds[lock],
-    mostWaiters: table.mostWaiters[lock],
-    contendedNs: table.contendedNs[lock],
     mmuLock: mmuLocks[lock],
     events: [table.firstEvent[lock], table.lastEvent[lock]],
     ...longestOf(analysis, rows),

@@ -41,9 +41,6 @@ export interface LockTable {
   /** Order in which the first wait of each lock was completed; NONE when none was. */
   readonly firstMatched: number[];
   readonly unmatchedEnds: number[];
-  readonly mostWaiters: number[];
-  /** ns with at least one waiter. */
-  readonly contendedNs: number[];
 }
 
 export function waitsOf(trace: Trace, threads: Threads): Waits {
@@ -60,14 +57,10 @@ class WaitPass {
     lastEvent: [] as number[],
     firstMatched: [] as number[],
     unmatchedEnds: [] as number[],
-    mostWaiters: [] as number[],
-    contendedNs: [] as number[],
   };
   /** Lock numbers by the low half of their address. */
   readonly #byLow = new Map<number, number[]>();
   readonly #highs: number[] = [];
-  readonly #waiters: number[] = [];
-  readonly #contendedSince: number[] = [];
   /** Open waits of each task, oldest first. */
   readonly #stacks = new Map<number, number[]>();
   #count = 0;
@@ -142,7 +135,7 @@ class WaitPass {
         return;
       }
       // Nobody waits twice for one lock: the end of the older wait, and of all above it, was lost.
-      this.#drop(stack, open, event);
+      this.#drop(stack, open);
     }
     const wait = this.#count++;
     const rows = this.#rows;
@@ -151,7 +144,6 @@ class WaitPass {
     rows.flags[wait] = flags;
     rows.beginEvent[wait] = event;
     stack.push(wait);
-    this.#arrive(lock, event);
   }
 
   #ends(event: number, row: number): void {
@@ -163,14 +155,13 @@ class WaitPass {
       this.#table.unmatchedEnds[lock]++;
       return;
     }
-    this.#drop(stack, open + 1, event);
+    this.#drop(stack, open + 1);
     const wait = stack.pop() ?? NONE;
     const rows = this.#rows;
     rows.endEvent[wait] = event;
     rows.state[wait] = WaitState.matched;
     if (this.#table.firstMatched[lock] === NONE) this.#table.firstMatched[lock] = this.#matched;
     rows.endOrder[this.#matched++] = wait;
-    this.#leave(lock, event);
   }
 
   #openFor(stack: number[], lock: number): number {
@@ -179,24 +170,11 @@ class WaitPass {
   }
 
   /** Give up the open waits from position `from` on: their ends are missing. */
-  #drop(stack: number[], from: number, event: number): void {
+  #drop(stack: number[], from: number): void {
     for (let at = from; at < stack.length; at++) {
       this.#rows.state[stack[at]] = WaitState.unmatched;
-      this.#leave(this.#rows.lock[stack[at]], event);
     }
     stack.length = from;
-  }
-
-  #arrive(lock: number, event: number): void {
-    const waiters = ++this.#waiters[lock];
-    if (waiters === 1) this.#contendedSince[lock] = this.trace.time[event];
-    if (waiters > this.#table.mostWaiters[lock]) this.#table.mostWaiters[lock] = waiters;
-  }
-
-  #leave(lock: number, event: number): void {
-    if (--this.#waiters[lock] === 0) {
-      this.#table.contendedNs[lock] += this.trace.time[event] - this.#contendedSince[lock];
-    }
   }
 
   #lockOf(column: Column, row: number, event: number): number {
@@ -218,11 +196,7 @@ class WaitPass {
     table.lastEvent.push(event);
     table.firstMatched.push(NONE);
     table.unmatchedEnds.push(0);
-    table.mostWaiters.push(0);
-    table.contendedNs.push(0);
     this.#highs.push(high);
-    this.#waiters.push(0);
-    this.#contendedSince.push(0);
     const known = this.#byLow.get(low);
     if (known) known.push(lock);
     else this.#byLow.set(low, [lock]);
