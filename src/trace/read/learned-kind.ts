@@ -1,8 +1,8 @@
 /**
  * Kinds of event whose fields a file names one by one, as Perfetto's generic events and Chrome's `args` do.
  *
- * The event table gives a field its type where it knows the event; otherwise the first value does. A field that an
- * event does not name is absent in its row, and one that never comes is no column at all.
+ * The event table gives a field its type where it knows the event; otherwise the first value does. A field
+ * that an event does not name is absent in its row, and one that never comes is no column at all.
  */
 import { findEvent } from '../events/index.js';
 import type { EventDef, FieldDef } from '../events/types.js';
@@ -20,11 +20,17 @@ const MOST_KINDS = 20_000;
 
 export class LearnedKinds {
   readonly #kinds = new Map<string, LearnedKind>();
+  readonly #declared = new Map<string, EventDef>();
 
   constructor(
     readonly builder: TraceBuilder,
     readonly find: FindEvent = findEvent,
   ) {}
+
+  /** What the file says of an event's fields, for events that the table does not define. */
+  declare(def: EventDef): void {
+    if (this.#declared.size < MOST_KINDS) this.#declared.set(`${def.system}:${def.name}`, def);
+  }
 
   /**
    * The kind called `name`.
@@ -48,10 +54,12 @@ export class LearnedKinds {
             since: 'v5.10',
             meaning: 'not in the event table',
           };
-      kind = new LearnedKind(this.builder, this.builder.kind(def, known !== undefined), known);
+      const types = known ?? this.#declared.get(key);
+      kind = new LearnedKind(this.builder, this.builder.kind(def, known !== undefined), types);
       this.#kinds.set(key, kind);
     }
-    if (!kind.known) this.builder.diagnostics.count(this.builder.diagnostics.unknownEvents, name, at, name);
+    if (!kind.kind.known)
+      this.builder.diagnostics.count(this.builder.diagnostics.unknownEvents, name, at, name);
     return kind;
   }
 
@@ -80,7 +88,8 @@ export class LearnedKind {
   constructor(
     readonly builder: TraceBuilder,
     readonly kind: KindBuilder,
-    readonly known: EventDef | undefined,
+    /** Types of its fields, where someone knows them. */
+    readonly types: EventDef | undefined,
   ) {}
 
   /** Stage an integer. `signed` says how an unknown field is to be kept, and how `high` is to be read. */
@@ -151,7 +160,7 @@ export class LearnedKind {
       return -1;
     }
     const ctype = type === 'string' ? '__data_loc char[]' : type;
-    const field: FieldDef = this.known?.fields.find((each) => each.name === name) ?? { name, type, ctype };
+    const field: FieldDef = this.types?.fields.find((each) => each.name === name) ?? { name, type, ctype };
     this.kind.addColumn(field);
     this.#slots.set(name, this.kind.columns.length - 1);
     return this.kind.columns.length - 1;

@@ -15,7 +15,7 @@ function listedCpus(list: string): number[] {
   return cpus;
 }
 
-/** The bitmap of a CPU list, little endian, in whole 8-byte words as the kernel keeps it; at least one word. */
+/** The bitmap of a CPU list, little endian, in whole 8-byte words as the kernel has it; at least one word. */
 export function maskBytes(list: string): Uint8Array {
   const cpus = listedCpus(list);
   const highest = cpus.reduce((most, cpu) => Math.max(most, cpu), 0);

@@ -1,8 +1,10 @@
 /**
- * How one kind of event lies in a trace.dat: offset and size of each field, and the `format` text that says so.
+ * How one kind of event lies in a trace.dat: offset and size of each field, and the `format` text that says
+ * so.
  *
- * The common fields take 8 bytes (type, flags, preempt count, pid); each field then sits at its natural alignment, as
- * the kernel's own TRACE_EVENT structs do. Text and blobs of fixed declared size stay fixed; others are `__data_loc`.
+ * The common fields take 8 bytes (type, flags, preempt count, pid); each field then sits at its natural
+ * alignment, as the kernel's own TRACE_EVENT structs do. Text and blobs of fixed declared size stay fixed;
+ * others are `__data_loc`.
  */
 import type { FieldType } from '../events/types.js';
 import type { Column } from '../store/column.js';
@@ -111,7 +113,8 @@ function placeField(column: Column, rows: number): Placement {
   const declared = /^(?!__data_loc|__rel_loc)[^[]*\[(\d+)\]$/.exec(ctype);
   if (declared && type !== 'cpumask') {
     const room = Number(declared[1]);
-    // A char array keeps its final NUL; a blob is fixed only if every row fills it, for its length is data too.
+    // A char array keeps its final NUL; a blob is fixed only if every row fills it, for its length is data
+    // too.
     const fits = type === 'string' ? lengths.most < room : lengths.most === room && lengths.least === room;
     if (fits) return { ctype, size: room, align: 1, signed: false, place: 'fixed', longest: 0, cut: 0 };
   }
@@ -157,7 +160,7 @@ function formatText(kind: KindTable, id: number, fields: readonly FieldLayout[])
   return `${text}\nprint fmt: ${printFormat(kind.def, fields)}\n`;
 }
 
-/** `char[16]` and `comm` make `char comm[16]`; `__data_loc char[]` keeps its brackets, as the kernel prints it. */
+/** `char[16]` and `comm` make `char comm[16]`; `__data_loc char[]` keeps its brackets, as in the kernel. */
 function declaration(field: FieldLayout): string {
   const array = field.place === 'fixed' ? /^(.*?)\s*(\[\d+\])$/.exec(field.ctype) : null;
   return array ? `${array[1]} ${field.name}${array[2]}` : `${field.ctype} ${field.name}`;

@@ -1,8 +1,9 @@
 /**
  * Ring-buffer pages of one CPU, as the kernel would have left them.
  *
- * A page is u64 time, u64 commit (size of the data, and what was lost before it), then records. A record begins with
- * a word of 5 bits type and length, 27 bits time since the record before; a longer gap takes a time-extend word pair.
+ * A page is u64 time, u64 commit (size of the data, and what was lost before it), then records. A record
+ * begins with a word of 5 bits type and length, 27 bits time since the record before; a longer gap takes a
+ * time-extend word pair.
  */
 import type { Trace } from '../store/trace.js';
 import type { KindLayout } from './dat-layout.js';
@@ -111,7 +112,8 @@ export class PageWriter {
         this.#view.setBigUint64(this.#at, BigInt(this.#missed.events), true);
       }
     }
-    // Padding with delta 0 ends the page for readers that do not look at commit. A stored count is in its place.
+    // Padding with delta 0 ends the page for readers that do not look at commit. A stored count is in its
+    // place.
     else if (this.#at + 4 <= this.pageSize) this.#view.setUint32(this.#at, PADDING, true);
     this.#view.setUint32(8, commit, true);
     return this.#page;

@@ -1,8 +1,8 @@
 /**
  * The `print fmt` of a format text: how trace-cmd and KernelShark print an event that Faultline wrote.
  *
- * It is made from the event's print shape, so that the text is the kernel's own; an event without a shape, or whose
- * shapes all print fields that this trace lacks, becomes a list of name=value.
+ * It is made from the event's print shape, so that the text is the kernel's own; an event without a shape, or
+ * whose shapes all print fields that this trace lacks, becomes a list of name=value.
  */
 import { compileShape, type Segment } from '../events/print-shape.js';
 import { findSymbols } from '../events/symbols.js';

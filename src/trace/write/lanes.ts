@@ -1,6 +1,6 @@
 /**
- * Slices of a track that overlap without nesting cannot share one line of a viewer: each goes to the first lane of its
- * track where it nests.
+ * Slices of a track that overlap without nesting cannot share one line of a viewer: each goes to the first
+ * lane of its track where it nests.
  */
 import type { Timeline, TimelineSlice } from '../timeline.js';
 

@@ -1,6 +1,6 @@
 /**
- * Raw events as Perfetto ftrace bundles: typed messages where Perfetto has them and they say all that the event says,
- * generic events with named fields otherwise.
+ * Raw events as Perfetto ftrace bundles: typed messages where Perfetto has them and they say all that the
+ * event says, generic events with named fields otherwise.
  */
 import { findEvent } from '../events/index.js';
 import { Bundle, Event, Generic, Packet, TYPED_EVENTS, type TypedEvent } from '../read/perfetto/schema.js';

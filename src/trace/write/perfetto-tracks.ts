@@ -18,7 +18,7 @@ const Annotation = { bool: 2, int: 4, double: 5, text: 6, name: 10 } as const;
 const BEGIN = 1;
 const END = 2;
 
-/** High half of all ids made here ('FAUL'), so that they meet no ids of other writers when traces are merged. */
+/** High half of all ids made here ('FAUL'): they meet no ids of other writers when traces are merged. */
 const ID_HIGH = 0x4641554c;
 /** Lanes of a track are numbered within it. */
 const MOST_LANES = 4096;

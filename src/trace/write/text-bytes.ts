@@ -1,8 +1,9 @@
 /**
  * Texts of a trace as bytes and back.
  *
- * The store keeps foreign text with one char per byte (Latin-1), so that a comm that is no valid UTF-8 survives. Files
- * get those bytes back unchanged; a char above 0xff can only come from a reader that decoded UTF-8, and becomes UTF-8.
+ * The store keeps foreign text with one char per byte (Latin-1), so that a comm that is no valid UTF-8
+ * survives. Files get those bytes back unchanged; a char above 0xff can only come from a reader that decoded
+ * UTF-8, and becomes UTF-8.
  */
 const encoder = new TextEncoder();
 

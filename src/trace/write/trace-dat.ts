@@ -1,8 +1,8 @@
 /**
  * Writes a trace.dat, version 7, uncompressed: the file of trace-cmd and KernelShark.
  *
- * Layout: a header, one section for each part of the metadata, the ring-buffer pages of each buffer, and last the
- * options that say where all of it lies. Nothing is held in memory but one page.
+ * Layout: a header, one section for each part of the metadata, the ring-buffer pages of each buffer, and last
+ * the options that say where all of it lies. Nothing is held in memory but one page.
  */
 import { InputError } from '../errors.js';
 import type { Trace } from '../store/trace.js';
@@ -38,7 +38,8 @@ const OPTION = {
 /**
  * Write `trace` as a trace.dat.
  *
- * @throws InputError when an event is too long for any ring-buffer page, or a time lies before the clock's zero
+ * @throws InputError when an event is too long for any ring-buffer page, or a time lies before the clock's
+ * zero
  */
 export function writeTraceDat(trace: Trace, sink: PatchableSink): WriteSummary {
   if (trace.length > 0 && trace.origin + BigInt(Math.round(trace.time[0])) < 0n) {

@@ -1,15 +1,16 @@
 /**
- * CompactSched: sched_switch and sched_waking of one CPU in arrays, which is how Perfetto records them by default.
+ * CompactSched: sched_switch and sched_waking of one CPU in arrays, which is how Perfetto records them by
+ * default.
  *
- * It leaves out what the previous switch on that CPU tells: who was running. Before the first switch of a CPU nobody
- * knows, and such fields are absent.
+ * It leaves out what the previous switch on that CPU tells: who was running. Before the first switch of a CPU
+ * nobody knows, and such fields are absent.
  */
 import type { TraceBuilder } from '../../store/builder.js';
 import type { LearnedKind, LearnedKinds } from '../learned-kind.js';
 import type { EventStamps } from './ftrace-events.js';
 import { ProtoReader, Wire } from './proto-reader.js';
 import { Compact } from './schema.js';
-import type { ThreadNames } from './thread-names.js';
+import type { ThreadNames } from '../thread-names.js';
 
 /** Thread id of an event whose thread is not known. */
 const NO_TID = -1;
@@ -107,7 +108,7 @@ export class CompactSchedReader {
     signed(kind, 'next_prio', prio, at);
     this.#finish(kind, time, cpu, previous?.tid);
     if (tid === undefined) return;
-    if (comm !== '') this.#names.learn(tid, comm);
+    if (comm !== '' && tid !== 0) this.#names.seen(tid, comm);
     this.#running.set(cpu, { tid, comm, prio: prio ?? 0 });
   }
 

@@ -1,6 +1,7 @@
 /**
- * Events that a Perfetto trace describes itself (since Perfetto v50, for tracepoints that it has no type for): a
- * GenericEventDescriptor gives a field number of FtraceEvent and a protobuf DescriptorProto with names and types.
+ * Events that a Perfetto trace describes itself (since Perfetto v50, for tracepoints that it has no type
+ * for): a GenericEventDescriptor gives a field number of FtraceEvent and a protobuf DescriptorProto with
+ * names and types.
  */
 import type { TraceBuilder } from '../../store/builder.js';
 import { ProtoReader, Wire } from './proto-reader.js';

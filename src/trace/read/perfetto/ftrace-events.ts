@@ -1,13 +1,13 @@
 /**
- * FtraceEvents of a bundle: generic ones that name their fields, typed ones whose fields the schema knows, and ones
- * that the trace itself describes.
+ * FtraceEvents of a bundle: generic ones that name their fields, typed ones whose fields the schema knows,
+ * and ones that the trace itself describes.
  */
 import type { TraceBuilder } from '../../store/builder.js';
 import type { LearnedKind, LearnedKinds } from '../learned-kind.js';
 import { EventDescriptors } from './event-descriptors.js';
 import { ProtoReader, Wire } from './proto-reader.js';
 import { Event, FIRST_DESCRIBED, Generic, TYPED_EVENTS, type TypedEvent, type TypedField } from './schema.js';
-import type { ThreadNames } from './thread-names.js';
+import type { ThreadNames } from '../thread-names.js';
 
 const WORD = 2 ** 32;
 /** From here on a stamp is no exact number; the trace then gets an origin. */
@@ -212,7 +212,8 @@ export class FtraceEvents {
   #lastComm = '';
 
   #learn(tid: number): void {
-    if (this.#lastComm !== '') this.#names.learn(tid, this.#lastComm);
+    // The idle thread has a name per CPU there; everyone else calls it <idle>.
+    if (this.#lastComm !== '' && tid !== 0) this.#names.seen(tid, this.#lastComm);
     this.#lastComm = '';
   }
 }

@@ -1,8 +1,9 @@
 /**
- * Goal: no damage to a Perfetto trace makes the reader crash, hang, or take more memory than the file deserves.
+ * Goal: no damage to a Perfetto trace makes the reader crash, hang, or take more memory than the file
+ * deserves.
  *
- * Method: a small trace with every kind of packet that the reader knows is mutated 10,000 times. What comes back must
- * be an InputError, or a trace of no more events than the bytes can hold.
+ * Method: a small trace with every kind of packet that the reader knows is mutated 10,000 times. What comes
+ * back must be an InputError, or a trace of no more events than the bytes can hold.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -17,7 +18,7 @@ import { PerfettoReader } from './perfetto-reader.js';
 
 const MUTATIONS = 10_000;
 
-/** Packets that the writer never makes: compact sched, a descriptor of an event, typed events, an unknown field. */
+/** Packets that the writer never makes: compact sched, a described event, typed events, an unknown field. */
 function otherPackets(): Uint8Array {
   const out = new ProtoWriter();
   const packet = out.begin(1);
@@ -73,7 +74,7 @@ it(`survives ${MUTATIONS} mutations`, () => {
   const specs = fc.sample(traceSpec({ origin: fc.constant(0n) }), { seed: 11, numRuns: 40 });
   const spec = specs.find(({ events }) => events.length > 20 && events.length < 30);
   if (!spec) throw new Error('no sample of the right size');
-  const written = [...writePerfetto(buildTrace(spec), undefined, { rawEvents: true })];
+  const written = [...writePerfetto(buildTrace(spec), undefined, { events: true })];
   const bytes = Uint8Array.from(Buffer.concat([...written, otherPackets()]));
   expect(attempt(bytes, 1000)).toHaveLength(spec.events.length + 10);
   const random = randomNumbers(2026);

@@ -1,8 +1,8 @@
 /**
  * Reads Perfetto protobuf traces: the ftrace events in them, and the names of threads.
  *
- * A file is a sequence of packets; one packet at a time is in memory. Slices, counters, logs and everything else that
- * is no ftrace event is left out, and counted.
+ * A file is a sequence of packets; one packet at a time is in memory. Slices, counters, logs and everything
+ * else that is no ftrace event is left out, and counted.
  */
 import { InputError } from '../../errors.js';
 import type { TraceBuilder } from '../../store/builder.js';
@@ -10,9 +10,10 @@ import { LearnedKinds, type FindEvent } from '../learned-kind.js';
 import type { StreamReader } from '../source.js';
 import { CompactSchedReader } from './compact-sched.js';
 import { EventStamps, FtraceEvents } from './ftrace-events.js';
+import { NamePackets } from './name-packets.js';
 import { ProtoReader, Wire } from './proto-reader.js';
 import { Bundle, FTRACE_CLOCKS, Packet, TRACE_PACKET } from './schema.js';
-import { ThreadNames } from './thread-names.js';
+import { ThreadNames } from '../thread-names.js';
 
 /** A packet that says it is longer than this is damage; Perfetto's own limit is far below. */
 const MOST_PACKET = 1 << 28;
@@ -28,6 +29,7 @@ export interface PerfettoOptions {
 export class PerfettoReader implements StreamReader {
   readonly #builder: TraceBuilder;
   readonly #names: ThreadNames;
+  readonly #namePackets: NamePackets;
   readonly #events: FtraceEvents;
   readonly #compact: CompactSchedReader;
   readonly #fields = new ProtoReader(new Uint8Array(0));
@@ -50,6 +52,7 @@ export class PerfettoReader implements StreamReader {
   constructor(builder: TraceBuilder, options: PerfettoOptions = {}) {
     this.#builder = builder;
     this.#names = new ThreadNames(builder);
+    this.#namePackets = new NamePackets(builder, this.#names);
     const kinds = new LearnedKinds(builder, options.findEvent);
     const stamps = new EventStamps(builder);
     this.#events = new FtraceEvents(builder, kinds, this.#names, stamps);
@@ -160,8 +163,9 @@ export class PerfettoReader implements StreamReader {
       const { field, wire } = fields;
       if (wire !== Wire.length) continue;
       if (field === Packet.ftraceEvents) this.#ftrace(bytes, fields.start, fields.end, at);
-      else if (field === Packet.processTree) this.#names.processTree(bytes, fields.start, fields.end);
-      else if (field === Packet.trackDescriptor) this.#names.trackDescriptor(bytes, fields.start, fields.end);
+      else if (field === Packet.processTree) this.#namePackets.processTree(bytes, fields.start, fields.end);
+      else if (field === Packet.trackDescriptor)
+        this.#namePackets.trackDescriptor(bytes, fields.start, fields.end);
       else if (field === Packet.compressedPackets) this.#compressed++;
       else if (field !== Packet.clockSnapshot) this.#others.set(field, (this.#others.get(field) ?? 0) + 1);
     }

@@ -10,7 +10,7 @@ import type { FindEvent } from '../learned-kind.js';
 import { PerfettoReader } from './perfetto-reader.js';
 
 function bytesOf(trace: Trace): Uint8Array {
-  return Buffer.concat([...writePerfetto(trace, undefined, { rawEvents: true })]);
+  return Buffer.concat([...writePerfetto(trace, undefined, { events: true })]);
 }
 
 /** Read `bytes` in chunks of `size`. */

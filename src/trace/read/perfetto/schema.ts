@@ -51,7 +51,7 @@ export const Event = { timestamp: 1, pid: 2, commonFlags: 5, generic: 327 } as c
 /** GenericFtraceEvent and its Field. */
 export const Generic = { name: 1, field: 2, fieldName: 1, text: 3, int: 4, uint: 5 } as const;
 
-/** From here on, FtraceEvent fields are described in the trace itself (FtraceEventBundle.GenericEventDescriptor). */
+/** From here on, fields of FtraceEvent are described in the trace itself (GenericEventDescriptor). */
 export const FIRST_DESCRIBED = 65536;
 
 /** FtraceClock; a bundle without one is in boot time. */
@@ -88,8 +88,8 @@ function typed(id: number, system: string, name: string, fields: string): TypedE
 const WAKE = 'comm:s pid:i prio:i success:i target_cpu:i';
 
 /**
- * Typed events that KVM analysis meets. kvm_entry and kvm_exit are arm64's: x86 events of those names have other
- * fields, so they are written as generic events and read by these names only from arm64 hosts.
+ * Typed events that KVM analysis meets. kvm_entry and kvm_exit are arm64's: x86 events of those names have
+ * other fields, so they are written as generic events and read by these names only from arm64 hosts.
  */
 export const TYPED_EVENTS: readonly TypedEvent[] = [
   typed(3, 'ftrace', 'print', 'ip:u buf:s'),

@@ -1,0 +1,60 @@
+/**
+ * Numbers of a Chrome trace, from their text: times in microseconds become exact ns, integers keep 64 bits.
+ */
+import type { TraceBuilder } from '../../store/builder.js';
+
+/** From here on a stamp is no exact number; the trace then gets an origin. */
+const MOST_EXACT = BigInt(Number.MAX_SAFE_INTEGER);
+/** Longest integer part, in digits: 64 bits of ns. */
+const MOST_DIGITS = 17;
+
+/** An integer of at most 64 bits, signed or not; undefined for anything else. */
+export function integer(text: string): bigint | undefined {
+  if (!/^-?\d{1,20}$/.test(text)) return undefined;
+  const value = BigInt(text);
+  return value >= -(2n ** 63n) && value < 2n ** 64n ? value : undefined;
+}
+
+export class ChromeTimes {
+  readonly #builder: TraceBuilder;
+  #first = true;
+
+  constructor(builder: TraceBuilder) {
+    this.#builder = builder;
+  }
+
+  /** ns since the origin of the trace, which the first time decides; undefined when `text` is no time. */
+  time(text: string): number | undefined {
+    const ns = nanoseconds(text);
+    if (ns === undefined) return undefined;
+    if (this.#first) {
+      this.#first = false;
+      if (typeof ns === 'bigint') this.#builder.origin = ns;
+    }
+    if (this.#builder.origin === 0n) return typeof ns === 'number' ? ns : undefined;
+    const time = Number(BigInt(ns) - this.#builder.origin);
+    return Number.isSafeInteger(time) ? time : undefined;
+  }
+
+  /** ns of a duration; undefined when `text` is none. */
+  duration(text: string): number | undefined {
+    const ns = nanoseconds(text);
+    return typeof ns === 'number' ? ns : undefined;
+  }
+}
+
+/** ns of microseconds with a fraction: a number where that is exact, else a bigint. */
+function nanoseconds(text: string): number | bigint | undefined {
+  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
+  if (!match) {
+    // An exponent: whoever writes one does not mean exact ns.
+    const value = text === '' ? Number.NaN : Math.round(Number(text) * 1000);
+    return Number.isSafeInteger(value) ? value : undefined;
+  }
+  const [, sign, whole, fraction = ''] = match;
+  if (whole.length > MOST_DIGITS) return undefined;
+  const digits = BigInt(whole + fraction.slice(0, 3).padEnd(3, '0'));
+  const rounded = fraction.length > 3 && fraction[3] >= '5' ? digits + 1n : digits;
+  const ns = sign === '-' ? -rounded : rounded;
+  return ns <= MOST_EXACT && ns >= -MOST_EXACT ? Number(ns) : ns;
+}
