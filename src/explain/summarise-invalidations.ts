@@ -37,6 +37,8 @@ export function summariseInvalidations(analysis: Analysis, top: number): Invalid
   const { count } = invalidations;
   const atLeast = new Float64Array(count);
   const atMost = new Float64Array(count);
+  // Half a nanosecond keeps invalidations of no length in the list.
+  const weights = new Float64Array(count);
   const sums = {
     pages: 0,
     unbounded: 0,
@@ -50,6 +52,7 @@ export function summariseInvalidations(analysis: Analysis, top: number): Invalid
   for (let row = 0; row < count; row++) {
     atLeast[row] = underWayNs(analysis, row);
     atMost[row] = underWayAtMostNs(analysis, row);
+    weights[row] = atMost[row] + 0.5;
     const pages = pagesOfRange(analysis, row);
     if (pages < UNBOUNDED_PAGES) sums.pages += pages;
     else sums.unbounded++;
@@ -69,8 +72,7 @@ export function summariseInvalidations(analysis: Analysis, top: number): Invalid
     yieldSource: yields.source,
     handovers: handovers(analysis),
     endsInferred: inferred > 0,
-    // Distributions reorder the durations in place, so they come last.
-    top: largest(atMost, count, top).map((row) => invalidationRow(analysis, row)),
+    top: largest(weights, count, top).map((row) => invalidationRow(analysis, row)),
     byAgent: byAgent(analysis, atLeast, atMost),
     underWay: distributionOf(atLeast),
     underWayAtMost: distributionOf(atMost),
