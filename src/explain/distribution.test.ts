@@ -26,7 +26,13 @@ it('puts every duration into one bucket', () => {
 
 it('has nothing to say about nothing', () => {
   expect(distributionOf(new Float64Array(0))).toEqual({
-    ...{ count: 0, totalNs: 0, meanNs: 0, p50Ns: 0, p90Ns: 0, p99Ns: 0, maxNs: 0 },
+    count: 0,
+    totalNs: 0,
+    meanNs: 0,
+    p50Ns: 0,
+    p90Ns: 0,
+    p99Ns: 0,
+    maxNs: 0,
     histogram: { upToNs: [], counts: [] },
   });
 });

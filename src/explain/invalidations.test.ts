@@ -39,22 +39,14 @@ describe('invalidations', () => {
     expect(invalidations).toMatchObject({ leaves: 1 });
   });
 
-  it('close at an interruptible sleep, at mmu_lock taken for read, and at a mapping', () => {
-    for (const after of ['sleep', 'begin M read', 'map 5', 'entry', 'unmap 2000+1']) {
-      const { invalidations } = of(`
-        us | qemu:10
-        10 | unmap 1005+1
-        20 | ${after}
-        30 | flush`);
-      expect(
-        invalidations.top.find(({ start }) => start === 10_000),
-        after,
-      ).toMatchObject({
-        endAtLeast: 10_000,
-        endAtMost: 20_000,
-        hostFlushes: 0,
-      });
-    }
+  it.each(['sleep', 'begin M read', 'map 5', 'entry', 'unmap 2000+1'])('close at: %s', (after) => {
+    const { invalidations } = of(`
+      us | qemu:10
+      10 | unmap 1005+1
+      20 | ${after}
+      30 | flush`);
+    const row = invalidations.top.find(({ start }) => start === 10_000);
+    expect(row).toMatchObject({ endAtLeast: 10_000, endAtMost: 20_000, hostFlushes: 0 });
   });
 
   it('keep an outer range open while a part of it is invalidated on its own', () => {
