@@ -104,7 +104,7 @@ async function write(
 ): Promise<readonly string[]> {
   switch (format) {
     case 'text':
-      await writeChunks(output, writeFtraceText(trace, { nanoseconds: options.ns === true }));
+      await writeChunks(output, writeFtraceText(trace, { digits: options.ns === true ? 9 : 6 }));
       return [];
     case 'dat':
       return writeDat(trace, output);
