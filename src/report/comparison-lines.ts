@@ -1,0 +1,76 @@
+/** The lines of the comparison: what is compared, in which words. The same in terminal and page. */
+import { formatCount, formatDuration, formatPercent } from './format.js';
+import type { ComparisonRow } from './types.js';
+
+export interface ComparisonLine {
+  readonly label: string;
+  readonly cell: (row: ComparisonRow) => string;
+  /** What the line is about, for newcomers. */
+  readonly hint?: string;
+  /** Figure in which a larger value is worse; used to mark the worst. */
+  readonly worse?: (row: ComparisonRow) => number;
+}
+
+export const COMPARISON_LINES: readonly ComparisonLine[] = [
+  { label: 'kernel', cell: (row) => row.kernel },
+  { label: 'preemption', cell: (row) => row.preempt },
+  { label: 'storm', cell: (row) => row.storm, hint: 'what invalidated guest memory' },
+  { label: 'duration', cell: (row) => formatDuration(row.durationNs) },
+  { label: 'events', cell: (row) => formatCount(row.events) },
+  { label: 'lost', cell: (row) => formatCount(row.lostEvents), worse: (row) => row.lostEvents },
+  { label: 'fault attempts', cell: (row) => formatCount(row.attempts) },
+  {
+    label: 'retried',
+    cell: (row) => `${formatCount(row.retried)} (${formatPercent(row.retried, row.attempts)})`,
+    hint: 'attempts that mapped nothing; the guest had to fault again',
+    worse: (row) => (row.attempts === 0 ? 0 : row.retried / row.attempts),
+  },
+  {
+    label: 'retries per mapped',
+    cell: (row) => (row.mapped === 0 ? '-' : formatCount(row.retried / row.mapped)),
+    hint: 'wasted attempts for each page that was mapped',
+    worse: retriesPerMapped,
+  },
+  {
+    label: 'longest episode',
+    cell: (row) => `${formatCount(row.longestEpisode)} attempts`,
+    hint: 'most faults in a row of one vCPU on one page',
+    worse: (row) => row.longestEpisode,
+  },
+  {
+    label: 'with retries',
+    cell: (row) => `${formatCount(row.episodesWithRetry)} episodes`,
+    worse: (row) => row.episodesWithRetry,
+  },
+  {
+    label: 'longest stall',
+    cell: (row) => formatDuration(row.longestStallNs),
+    hint: 'longest time in one episode with retries',
+    worse: (row) => row.longestStallNs,
+  },
+  { label: 'invalidations', cell: (row) => formatCount(row.invalidations) },
+  { label: 'mmu_lock waits', cell: (row) => formatCount(row.lockWaits), worse: (row) => row.lockWaits },
+  {
+    label: 'waited, all',
+    cell: (row) => formatDuration(row.lockWaitTotalNs),
+    worse: (row) => row.lockWaitTotalNs,
+  },
+  {
+    label: 'waited, longest',
+    cell: (row) => formatDuration(row.lockWaitMaxNs),
+    worse: (row) => row.lockWaitMaxNs,
+  },
+];
+
+/** 0 when nothing was mapped. */
+export function retriesPerMapped(row: ComparisonRow): number {
+  return row.mapped === 0 ? 0 : row.retried / row.mapped;
+}
+
+/** Whether the row is the worst in this line; never when all are equal. */
+export function isWorst(line: ComparisonLine, row: ComparisonRow, rows: readonly ComparisonRow[]): boolean {
+  const { worse } = line;
+  if (worse === undefined || rows.length < 2) return false;
+  const values = rows.map(worse);
+  return worse(row) === Math.max(...values) && Math.min(...values) < Math.max(...values);
+}

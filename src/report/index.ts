@@ -1,0 +1,8 @@
+/** Reports: a terminal summary, an HTML page, and both for a study of several recordings. */
+export { comparisonRow } from './comparison-row.js';
+export { renderHtml } from './html/report.js';
+export { renderStudy } from './html/study.js';
+export { renderComparisonTable } from './terminal/comparison.js';
+export { renderTerminal } from './terminal/summary.js';
+export type { TerminalOptions } from './terminal/sheet.js';
+export type { ComparisonRow, ReportInput, StudyInput, StudyRecording } from './types.js';
