@@ -1,6 +1,6 @@
 /**
- * Who made each invalidation: named from the thread's comm, from what a vCPU thread was doing, and from events of the
- * same thread close by. A name is a judgement, so each carries how sure it is and why.
+ * Who made each invalidation: named from the thread's comm, from what a vCPU thread was doing, and from
+ * events of the same thread close by. A name is a judgement, so each carries how sure it is and why.
  */
 import type { Trace } from '../trace/store/trace.js';
 import type { Attempts } from './attempts.js';
@@ -71,7 +71,10 @@ export function agentsOf(
   return { ofInvalidation, guesses, isVcpu };
 }
 
-/** The number of a guess; a dozen rules and a few thread names never make 256, but if they did the last is shared. */
+/**
+ * The number of a guess; a dozen rules and a few thread names never make 256, but if they did the last is
+ * shared.
+ */
 function addGuess(guesses: AgentGuess[], guess: AgentGuess): number {
   const same = (other: AgentGuess) => other.why === guess.why && other.agent === guess.agent;
   const known = guesses.findIndex((other) => same(other) && other.confidence === guess.confidence);

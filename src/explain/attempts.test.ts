@@ -7,7 +7,7 @@ function faultsOf(text: string, kernel?: string) {
 }
 
 describe('fault attempts', () => {
-  it('count a fault as mapped, emulated or retried by what its thread does before it enters the guest', () => {
+  it('count a fault by what its thread does before it enters the guest', () => {
     const fault = faultsOf(`
       us | qemu:10 #0                | qemu:11 #1
       10 | fault 5; map 5; entry     |
@@ -22,7 +22,8 @@ describe('fault attempts', () => {
       emulated: 2,
       retried: 0,
     });
-    // The MMIO entry that was installed is both mapped and emulated: the definition of retried subtracts it twice.
+    // The MMIO entry that was installed is both mapped and emulated: the definition of retried subtracts it
+    // twice.
     expect(fault).toMatchObject({ mappedAndEmulated: 1, unfinished: 0 });
     expect(fault.outcomes).toEqual({
       mapped: 2,

@@ -1,8 +1,9 @@
 /**
  * Fault attempts: one row per fault exit, from kvm_page_fault to the thread's next kvm_entry.
  *
- * Hosts without that event (PVM, shadow-only) show a fault as kvm_mmu_pagetable_walk ... kvm_mmu_spte_requested ...
- * kvm_mmu_set_spte of one thread; there an attempt reaches from one walk to the next.
+ * Hosts without that event (PVM, shadow-only) show a fault as kvm_mmu_pagetable_walk ...
+ * kvm_mmu_spte_requested ... kvm_mmu_set_spte of one thread; there an attempt reaches from one walk to the
+ * next.
  */
 import type { Trace } from '../trace/store/trace.js';
 import { fastResults } from './fast-path.js';
@@ -66,7 +67,8 @@ export function attemptsOf(trace: Trace, threads: Threads): Attempts {
     return new AttemptPass(trace, threads, 'kvm_page_fault', 'fault_address').run();
   }
   const walks = trace.named('kvm_mmu_pagetable_walk');
-  // Walks alone also come from instruction emulation; without requests beside them they say nothing about faults.
+  // Walks alone also come from instruction emulation; without requests beside them they say nothing about
+  // faults.
   if (walks?.column('addr') && trace.named('kvm_mmu_spte_requested')) {
     return new AttemptPass(trace, threads, 'kvm_mmu_pagetable_walk', 'addr').run();
   }

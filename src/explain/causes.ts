@@ -1,9 +1,9 @@
 /**
  * Why attempts were retried: replay of what KVM's retry check saw.
  *
- * KVM remembers one range for all invalidations under way: their hull, which only grows until none is left. A fault
- * inside it retries, even where no single invalidation covers it; and every invalidation that ends advances a sequence
- * number that all faults in flight compare.
+ * KVM remembers one range for all invalidations under way: their hull, which only grows until none is left. A
+ * fault inside it retries, even where no single invalidation covers it; and every invalidation that ends
+ * advances a sequence number that all faults in flight compare.
  */
 import type { Trace } from '../trace/store/trace.js';
 import type { Attempts } from './attempts.js';
@@ -185,7 +185,8 @@ class CausePass {
     const { mapping, agentBit } = this.input;
     const result = this.#result;
     result.cause[row] = cause;
-    // Sure only if an invalidation was certainly under way when the attempt began, over a mapping beyond doubt.
+    // Sure only if an invalidation was certainly under way when the attempt began, over a mapping beyond
+    // doubt.
     const sure = invalidations.some((at) => this.#startTime[at] <= start && start <= this.#sureEnd[at]);
     const mapped = mapping.known && mapping.slots.every((slot) => slot.confidence === 'high');
     result.likely[row] = cause === Cause.inFlight && sure && mapped ? 0 : 1;

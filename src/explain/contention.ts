@@ -11,8 +11,8 @@ export interface Contention {
 }
 
 /**
- * Per lock. Waits that the end of the trace cuts off count up to there; begins whose end was lost do not count, since
- * nothing tells how long they waited.
+ * Per lock. Waits that the end of the trace cuts off count up to there; begins whose end was lost do not
+ * count, since nothing tells how long they waited.
  */
 export function contentionOf(trace: Trace, waits: Waits): Contention[] {
   const { offsets, rows } = groupBy(waits.lock, waits.count, waits.locks.addresses.length);

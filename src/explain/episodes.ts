@@ -20,7 +20,9 @@ export interface Episodes {
   readonly last: Uint32Array;
   readonly attempts: Uint32Array;
   readonly retried: Uint32Array;
-  /** ns; from the first fault to the end of the last attempt (its last known event when the end is missing). */
+  /**
+   * ns; from the first fault to the end of the last attempt (its last known event when the end is missing).
+   */
   readonly start: Float64Array;
   readonly end: Float64Array;
   /** Episode of each attempt. */
@@ -28,8 +30,8 @@ export interface Episodes {
 }
 
 /**
- * Exclusive outcome of every attempt. A request without an entry (`lostRace`) is told from a spurious fault by whether
- * another thread changed the same entry after the request.
+ * Exclusive outcome of every attempt. A request without an entry (`lostRace`) is told from a spurious fault
+ * by whether another thread changed the same entry after the request.
  */
 export function outcomesOf(
   trace: Trace,
@@ -137,8 +139,8 @@ export function lastEventOf(attempts: Attempts, row: number): number {
 }
 
 /**
- * Guest frames of attempts that never got as far as naming one: that of another attempt of the episode; or, where
- * faulting pages and frames are the same thing (TDP), the page itself.
+ * Guest frames of attempts that never got as far as naming one: that of another attempt of the episode; or,
+ * where faulting pages and frames are the same thing (TDP), the page itself.
  */
 function fillFrames(attempts: Attempts, ofAttempt: Uint32Array, rows: { first: Uint32Array }): void {
   const { gfn, page, count } = attempts;

@@ -15,11 +15,14 @@ import { verdictOf } from './verdict.js';
 const DEFAULT_TOP = 20;
 const DEFAULT_TOP_LOCKS = 100;
 
+/** Both steps in one, for callers that draw nothing. @internal for tests */
 export function explain(trace: Trace, options: ExplainOptions = {}): Explanation {
   return summarise(analyse(trace, options), options);
 }
 
-/** The explanation of an analysis that the caller goes on to draw. `options` must be those of the analysis. */
+/**
+ * The explanation of an analysis that the caller goes on to draw. `options` must be those of the analysis.
+ */
 export function summarise(analysis: Analysis, options: ExplainOptions = {}): Explanation {
   const { trace } = analysis;
   const top = options.top ?? DEFAULT_TOP;

@@ -1,8 +1,8 @@
 /**
  * Results of fast_page_fault, the one event that carries a RET_PF code. The codes moved between kernels.
  *
- * Source: arch/x86/kvm/mmu/mmu_internal.h of Linux 5.10 (FIXED 3), 6.1 (FIXED 4), 6.12 and 7.3 (FIXED 5); the code
- * after FIXED is SPURIOUS in all of them. RET_PF_WRITE_PROTECTED came with v6.12.
+ * Source: arch/x86/kvm/mmu/mmu_internal.h of Linux 5.10 (FIXED 3), 6.1 (FIXED 4), 6.12 and 7.3 (FIXED 5); the
+ * code after FIXED is SPURIOUS in all of them. RET_PF_WRITE_PROTECTED came with v6.12.
  */
 import type { Trace } from '../trace/store/trace.js';
 import { parseRelease } from './kernel-release.js';

@@ -73,7 +73,7 @@ describe('invalidations', () => {
     expect(invalidations.top[0]).toMatchObject({ endAtLeast: 30_000, endAtMost: 30_000, inferredEnd: false });
   });
 
-  it('count yields where the lock changes hands between two leaves, one flush each and one at the end', () => {
+  it('count a yield where the lock changes hands between two leaves, and a flush for each', () => {
     const { invalidations } = of(`
       us | madv:7                  | qemu:10
       10 | unmap 1000+4; zap 0     | fault 1

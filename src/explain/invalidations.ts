@@ -1,9 +1,9 @@
 /**
  * Invalidations: one row per kvm_unmap_hva_range, with the leaves zapped and flushes sent until its end.
  *
- * The kernel has no event for the end. It lies between two events of the same task: the last that belongs to the
- * invalidation (a zapped leaf, a flush, mmu_lock taken for write) and the first that cannot (the vCPU enters its
- * guest, KSM reports the merge, the next invalidation starts). Both are kept.
+ * The kernel has no event for the end. It lies between two events of the same task: the last that belongs to
+ * the invalidation (a zapped leaf, a flush, mmu_lock taken for write) and the first that cannot (the vCPU
+ * enters its guest, KSM reports the merge, the next invalidation starts). Both are kept.
  */
 import type { Trace } from '../trace/store/trace.js';
 import { NONE, kindsMatching, lowBitsOf, numbersOf, pagesOf, rolesOf, type NumberColumn } from './tables.js';
@@ -55,11 +55,16 @@ const ROLES = {
   'faultline:invalidate_end': Role.end,
 } as const;
 
-/** Events of a task that lie outside any invalidation of it. Interrupt and wake-up events may lie anywhere. */
+/**
+ * Events of a task that lie outside any invalidation of it. Interrupt and wake-up events may lie anywhere.
+ */
 const UNRELATED = new RegExp(
-  '^(kvm_(entry|exit|page_fault|mmu_spte_requested|mmu_set_spte|mmu_pagetable_walk|userspace_exit|age_\\w+|' +
-    'test_age_hva|fpu|emulate_insn|pio|mmio|halt_poll_ns|vcpu_wakeup)|ksm_\\w+|mm_migrate_pages|mm_collapse_\\w+|' +
-    'mm_khugepaged_\\w+|sys_(enter|exit)\\w*|sched_process_\\w+|mm_vmscan_\\w+_(begin|end))$',
+  [
+    '^(kvm_(entry|exit|page_fault|mmu_spte_requested|mmu_set_spte|mmu_pagetable_walk|userspace_exit|age_\\w+',
+    'test_age_hva|fpu|emulate_insn|pio|mmio|halt_poll_ns|vcpu_wakeup)|ksm_\\w+|mm_migrate_pages',
+    'mm_collapse_\\w+|mm_khugepaged_\\w+|sys_(enter|exit)\\w*|sched_process_\\w+',
+    'mm_vmscan_\\w+_(begin|end))$',
+  ].join('|'),
 );
 
 /** TLB_REMOTE_SEND_IPI of enum tlb_flush_reason; 3 (local mm shoot-down) is the sender's own part. */
@@ -163,7 +168,10 @@ class InvalidationPass {
     this.#lockDepth[thread] = 0;
   }
 
-  /** True for a strictly smaller range within the one under way: it may be nested, so the outer may still go on. */
+  /**
+   * True for a strictly smaller range within the one under way: it may be nested, so the outer may still go
+   * on.
+   */
   #isInside(inner: number, outer: number): boolean {
     const { pageStart, pageEnd } = this.#rows;
     const size = pageEnd[inner] - pageStart[inner];
@@ -195,7 +203,8 @@ class InvalidationPass {
     } else if (role === Role.lockEnd) {
       if (this.#lockDepth[thread] === 0 || --this.#lockDepth[thread] > 0) return;
     } else if (role === Role.switch) {
-      // A sleep that signals may interrupt (1), or an idle one (0x80, 0x402), never happens inside a notifier.
+      // A sleep that signals may interrupt (1), or an idle one (0x80, 0x402), never happens inside a
+      // notifier.
       const state = this.#columns.state?.[row] ?? 0;
       if (state === 1 || state === 0x80 || state === 0x402) this.#end(event, thread, invalidation);
       return;
@@ -212,7 +221,9 @@ class InvalidationPass {
     this.#open[thread] = NONE;
   }
 
-  /** Count a changed entry if it is a zap; false when it is a mapping, which is no part of an invalidation. */
+  /**
+   * Count a changed entry if it is a zap; false when it is a mapping, which is no part of an invalidation.
+   */
   #zapped(invalidation: number, row: number): boolean {
     const { old, next, gfn, level } = this.#columns;
     if (!old || !next || !gfn || !level) return true;
@@ -229,7 +240,9 @@ class InvalidationPass {
   }
 }
 
-/** Kinds of event that are flushes of guest translations: probes on the function, else the IPIs that it sends. */
+/**
+ * Kinds of event that are flushes of guest translations: probes on the function, else the IPIs that it sends.
+ */
 function guestFlushKinds(trace: Trace): { kinds: Set<number>; source: Invalidations['guestFlushSource'] } {
   const pick = (tables: { name: string; system: string }[]) =>
     new Set(trace.kinds.flatMap((kind, id) => (tables.includes(kind) ? [id] : [])));

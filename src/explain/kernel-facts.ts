@@ -1,11 +1,11 @@
 /**
  * What a kernel does when page faults meet invalidations, from its release and preemption model.
  *
- * Sources: commits d02c357e5bfa (pre-check, v6.8), c793a62823d1 (needbreak follows the live preemption model, v6.11),
- * 7c70cb94d29c (lazy preemption, v6.13), 7dadeaa6e851 (x86 has only full and lazy, v7.0), 7f06e3aa2e83 (PUD-level
- * notifier of change_protection, v6.12), e1eed5847b09 (notifier zaps yield, v5.13), c597bfddc9e9 (dynamic preemption,
- * v5.16), and the sources of 5.10, 6.1, 6.12 and 7.3. Vendors backport: an answer from a release string is a
- * strong hint, not proof.
+ * Sources: commits d02c357e5bfa (pre-check, v6.8), c793a62823d1 (needbreak follows the live preemption model,
+ * v6.11), 7c70cb94d29c (lazy preemption, v6.13), 7dadeaa6e851 (x86 has only full and lazy, v7.0),
+ * 7f06e3aa2e83 (PUD-level notifier of change_protection, v6.12), e1eed5847b09 (notifier zaps yield, v5.13),
+ * c597bfddc9e9 (dynamic preemption, v5.16), and the sources of 5.10, 6.1, 6.12 and 7.3. Vendors backport: an
+ * answer from a release string is a strong hint, not proof.
  */
 import { parseRelease, type KernelVersion } from './kernel-release.js';
 import type { KernelAnswer, KernelFacts } from './types.js';

@@ -1,9 +1,10 @@
 /**
- * Where guest memory lies in host memory, learnt from invalidations: their range is in host addresses, the leaves that
- * they zap are in guest frames, and both differ by a constant in each memslot.
+ * Where guest memory lies in host memory, learnt from invalidations: their range is in host addresses, the
+ * leaves that they zap are in guest frames, and both differ by a constant in each memslot.
  *
- * An invalidation of host pages [s, e) that zapped frames [f, g) says that the distance is between s - f and e - g.
- * Where that is a single number (all 4 KiB invalidations, and ranges zapped from edge to edge) it is a full vote.
+ * An invalidation of host pages [s, e) that zapped frames [f, g) says that the distance is between s - f and
+ * e - g. Where that is a single number (all 4 KiB invalidations, and ranges zapped from edge to edge) it is a
+ * full vote.
  */
 import type { Attempts } from './attempts.js';
 import { Outcome } from './episodes.js';
@@ -54,7 +55,9 @@ export function learnMapping(
   const exact = slots.reduce((sum, slot) => sum + slot.exactVotes, 0);
   return {
     known: true,
-    why: `${all.length} invalidations show the guest frames they zapped; ${exact} of them fix the distance to the page`,
+    why:
+      `${all.length} invalidations show the guest frames they zapped; ${exact} of them fix the ` +
+      `distance to the page`,
     slots,
   };
 }
@@ -77,7 +80,8 @@ function bestDistance(bounds: readonly Bound[]): number {
     depth += edge.step;
     if (depth <= deepest) return;
     deepest = depth;
-    // Guest RAM is usually aligned to 2 MiB in host memory: prefer such a distance where the bounds leave a choice.
+    // Guest RAM is usually aligned to 2 MiB in host memory: prefer such a distance where the bounds leave a
+    // choice.
     const last = (edges[index + 1]?.at ?? edge.at + 1) - 1;
     const aligned = Math.ceil(edge.at / 512) * 512;
     best = aligned <= last ? aligned : edge.at;
@@ -121,7 +125,9 @@ function widened(gfn: readonly [number, number], attempts: Attempts, outcome: Ui
   return [first, end];
 }
 
-/** The frames of host pages [start, end) in any slot, as one hull; undefined when they are no guest memory. */
+/**
+ * The frames of host pages [start, end) in any slot, as one hull; undefined when they are no guest memory.
+ */
 export function framesOf(
   slots: readonly MappingSlot[],
   start: number,

@@ -1,8 +1,9 @@
 /**
  * Which locks are a VM's mmu_lock. The trace gives addresses only, so this weighs what each lock is used for.
  *
- * mmu_lock is a qrwlock (a sleeping rwlock under PREEMPT_RT), the first member of `struct kvm`, which is vmalloc'ed:
- * its address is a multiple of the page size. vCPUs wait for it inside faults, invalidating tasks inside notifiers.
+ * mmu_lock is a qrwlock (a sleeping rwlock under PREEMPT_RT), the first member of `struct kvm`, which is
+ * vmalloc'ed: its address is a multiple of the page size. vCPUs wait for it inside faults, invalidating tasks
+ * inside notifiers.
  */
 import type { Trace } from '../trace/store/trace.js';
 import type { Joins } from './joins.js';
@@ -91,8 +92,8 @@ function count(number: number, noun: string): string {
 }
 
 /**
- * The mmu_lock that each thread is to be judged by: the likely one that it waited for most, else the most waited-for
- * likely one; NONE when there is no likely one.
+ * The mmu_lock that each thread is to be judged by: the likely one that it waited for most, else the most
+ * waited-for likely one; NONE when there is no likely one.
  */
 export function mmuLockOfThreads(
   waits: Waits,

@@ -1,5 +1,6 @@
 /**
- * Events of the same thread around an invalidation that tell its purpose: a migration, a merge, a system call.
+ * Events of the same thread around an invalidation that tell its purpose: a migration, a merge, a system
+ * call.
  */
 import type { Trace } from '../trace/store/trace.js';
 import type { AgentGuess } from './agents.js';
@@ -61,7 +62,8 @@ const HINTS: readonly Hint[] = [
 
 const NUMA_FAULT = sure(
   'numa-balancing',
-  'the same thread then reported mm_migrate_pages with reason numa_misplaced: a NUMA hinting fault moved the page',
+  'the same thread then reported mm_migrate_pages with reason numa_misplaced: a NUMA hinting fault ' +
+    'moved the page',
 );
 
 export function neighboursOf(trace: Trace, threads: Threads, invalidations: Invalidations): Neighbours {
@@ -97,7 +99,8 @@ function reports(trace: Trace, invalidations: Invalidations, row: number, event:
   if (event === invalidations.endEvent[row]) return true;
   const end = invalidations.endEvent[row];
   if (end === NONE || trace.time[event] - trace.time[invalidations.startEvent[row]] > NEAR_NS) return false;
-  // The thread did something else in between that says what it was doing: entering the guest, or another range.
+  // The thread did something else in between that says what it was doing: entering the guest, or another
+  // range.
   return trace.kind[end] === trace.kind[event] || event < end;
 }
 

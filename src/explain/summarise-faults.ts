@@ -129,7 +129,7 @@ function episodeLengths(attempts: Uint32Array, count: number): FaultSummary['epi
 }
 
 /** Attempts of an episode, in order. */
-export function attemptsOfEpisode({ attempts, episodes }: Analysis, episode: number): number[] {
+function attemptsOfEpisode({ attempts, episodes }: Analysis, episode: number): number[] {
   const rows: number[] = [];
   for (let row = episodes.first[episode]; row !== NONE; row = attempts.next[row]) {
     rows.push(row);

@@ -7,11 +7,14 @@ import { kindsMatching, largest, NONE } from './tables.js';
 import type { Confidence } from './types-finding.js';
 import type { AgentSummary, AgingSummary, InvalidationRow, InvalidationsSummary } from './types.js';
 
-/** Ranges above 2^32 pages (16 TiB) stand for "everything": soft-dirty clearing, exit. They would drown the sums. */
+/**
+ * Ranges above 2^32 pages (16 TiB) stand for "everything": soft-dirty clearing, exit. They would drown the
+ * sums.
+ */
 const UNBOUNDED_PAGES = 2 ** 32;
 
 /** From start to the last sign of life, ns. */
-export function underWayNs({ invalidations, trace }: Analysis, row: number): number {
+function underWayNs({ invalidations, trace }: Analysis, row: number): number {
   return trace.time[invalidations.lastEvent[row]] - trace.time[invalidations.startEvent[row]];
 }
 
@@ -23,12 +26,12 @@ export function underWayAtMostNs({ invalidations, trace }: Analysis, row: number
 }
 
 /** Flushes of guest translations: recorded ones, else one per yield after a zap and one at the end. */
-export function guestFlushesOf({ invalidations, yields }: Analysis, row: number): number {
+function guestFlushesOf({ invalidations, yields }: Analysis, row: number): number {
   if (invalidations.guestFlushSource !== 'none') return invalidations.guestFlushes[row];
   return invalidations.leaves[row] === 0 ? 0 : yields.count[row] + 1;
 }
 
-export function pagesOfRange({ invalidations }: Analysis, row: number): number {
+function pagesOfRange({ invalidations }: Analysis, row: number): number {
   return invalidations.pageEnd[row] - invalidations.pageStart[row];
 }
 

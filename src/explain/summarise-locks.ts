@@ -19,10 +19,10 @@ export function waitKindOf(flags: number): WaitKind {
 }
 
 /**
- * Rounds a time stamp to the microsecond as the kernel's text forms do, so that figures from any form of a trace agree.
- * Clocks that do not count nanoseconds are printed unrounded.
+ * Rounds a time stamp to the microsecond as the kernel's text forms do, so that figures from any form of a
+ * trace agree. Clocks that do not count nanoseconds are printed unrounded.
  */
-export function roundedStamp({ trace }: Analysis): (event: number) => number {
+function roundedStamp({ trace }: Analysis): (event: number) => number {
   const { time } = trace;
   if (trace.meta.timeUnit === 'ticks') return (event) => time[event];
   const offset = Number(trace.origin % 1000n);

@@ -24,7 +24,9 @@ export function rolesOf(trace: Trace, names: Readonly<Record<string, number>>): 
   );
 }
 
-/** The values of a field as numbers; beyond 2^53 they are rounded. Undefined when the event lacks the field. */
+/**
+ * The values of a field as numbers; beyond 2^53 they are rounded. Undefined when the event lacks the field.
+ */
 export function numbersOf(column: Column | undefined): NumberColumn | undefined {
   if (!column) return undefined;
   const type = column.field.type;
@@ -50,17 +52,14 @@ export function lowBitsOf(column: Column | undefined): IntArray | undefined {
   return column?.values;
 }
 
-/** Numbers of field `name` of the event `event`, or undefined when the trace has no such event or field. */
-export function fieldNumbers(trace: Trace, event: string, name: string): NumberColumn | undefined {
-  return numbersOf(trace.named(event)?.column(name));
-}
-
 /** Every table whose event name matches. */
 export function kindsMatching(trace: Trace, pattern: RegExp): KindTable[] {
   return trace.kinds.filter((kind) => kind.length > 0 && pattern.test(kind.name));
 }
 
-/** Rows grouped by thread: `rows[offsets[t]] ... rows[offsets[t + 1] - 1]` are those of thread t, ascending. */
+/**
+ * Rows grouped by thread: `rows[offsets[t]] ... rows[offsets[t + 1] - 1]` are those of thread t, ascending.
+ */
 export interface Groups {
   readonly offsets: Uint32Array;
   readonly rows: Uint32Array;

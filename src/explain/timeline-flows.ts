@@ -1,6 +1,6 @@
 /**
- * Arrows of the timeline: from a lock wait or a retried episode to the invalidation that it waited for, or from a lock
- * wait to the wait that got the lock before it.
+ * Arrows of the timeline: from a lock wait or a retried episode to the invalidation that it waited for, or
+ * from a lock wait to the wait that got the lock before it.
  */
 import type { TimelineFlow } from '../trace/timeline.js';
 import type { Analysis } from './analysis.js';

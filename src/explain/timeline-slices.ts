@@ -86,7 +86,9 @@ export function invalidationSlice(
   };
 }
 
-/** The longest stretch between two leaves of one invalidation without a yield: the lock was held for write. */
+/**
+ * The longest stretch between two leaves of one invalidation without a yield: the lock was held for write.
+ */
 export function holdSlice(
   analysis: Analysis,
   invalidation: number,

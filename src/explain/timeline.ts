@@ -1,6 +1,7 @@
 /**
- * Draws an analysis: a track per vCPU, per invalidating task and per mmu_lock; slices for fault episodes, lock waits,
- * invalidations and the stretches that a zapper surely held the lock; flows from whoever waited to what it waited for.
+ * Draws an analysis: a track per vCPU, per invalidating task and per mmu_lock; slices for fault episodes,
+ * lock waits, invalidations and the stretches that a zapper surely held the lock; flows from whoever waited
+ * to what it waited for.
  */
 import type { Timeline, TimelineFlow, TimelineSlice, TimelineTrack } from '../trace/timeline.js';
 import type { Analysis } from './analysis.js';

@@ -1,6 +1,6 @@
 /**
- * Goal: the figures of `explain` are those that an independent script counted from `trace-cmd report`, to the digit, and
- * the same from every form of one recording.
+ * Goal: the figures of `explain` are those that an independent script counted from `trace-cmd report`, to the
+ * digit, and the same from every form of one recording.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

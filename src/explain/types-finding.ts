@@ -22,7 +22,9 @@ export type FindingId =
   | 'clock-backwards'
   | 'hashed-pointers';
 
-/** critical: a guest stood still; warning: it was slowed; notice: limits what the trace shows; info: context. */
+/**
+ * critical: a guest stood still; warning: it was slowed; notice: limits what the trace shows; info: context.
+ */
 export type Severity = 'critical' | 'warning' | 'notice' | 'info';
 
 export interface Evidence {

@@ -24,7 +24,10 @@ export type WaitKind =
 
 export interface WaitStatistics {
   readonly waits: number;
-  /** From time stamps rounded to the microsecond, as every text form of a trace has them: the same digits from all. */
+  /**
+   * From time stamps rounded to the microsecond, as every text form of a trace has them: the same digits from
+   * all.
+   */
   readonly totalNs: number;
   readonly maxNs: number;
   /** From the stamps as recorded. */

@@ -1,9 +1,9 @@
 /**
  * What `explain` says about a trace. Plain data: it survives JSON.stringify and is what `--json` prints.
  *
- * Times are nanoseconds since the trace's origin, durations nanoseconds, both plain numbers. `events` pairs are the
- * first and the last event index of the evidence, both included. Lists of things that a long trace has many of are
- * cut to the largest (`options.top`); the counts beside them are always complete.
+ * Times are nanoseconds since the trace's origin, durations nanoseconds, both plain numbers. `events` pairs
+ * are the first and the last event index of the evidence, both included. Lists of things that a long trace
+ * has many of are cut to the largest (`options.top`); the counts beside them are always complete.
  */
 import type { Confidence, Finding } from './types-finding.js';
 import type { LockPairing, LockSummary } from './types-lock.js';
@@ -47,7 +47,10 @@ export interface TraceSummary {
   readonly cpus: number;
   readonly tasks: number;
   readonly hashedPointers: boolean;
-  /** Events that the kernel says are missing; `lossesOfUnknownSize` counts places where it does not say how many. */
+  /**
+   * Events that the kernel says are missing; `lossesOfUnknownSize` counts places where it does not say how
+   * many.
+   */
   readonly lostEvents: number;
   readonly lossesOfUnknownSize: number;
   readonly clockBackwards: number;
@@ -102,8 +105,8 @@ export type RetryCause =
   /** Its page was in no single invalidation, but inside the hull that KVM keeps of all those under way. */
   | 'invalidation-hull'
   /**
-   * An invalidation elsewhere, or at a place that the trace does not tell, was under way or ended during the attempt:
-   * its end advances mmu_invalidate_seq, which every fault in flight compares.
+   * An invalidation elsewhere, or at a place that the trace does not tell, was under way or ended during the
+   * attempt: its end advances mmu_invalidate_seq, which every fault in flight compares.
    */
   | 'sequence-bump'
   /** It passed the check, then another thread changed the same entry first. */
@@ -138,7 +141,10 @@ export interface FaultSummary {
   readonly emulated: number;
   /** attempts - mapped - emulated. Attempts cut off by the end of the trace are in here. */
   readonly retried: number;
-  /** Attempts that are both mapped and emulated (an MMIO entry being installed): `retried` is too low by these. */
+  /**
+   * Attempts that are both mapped and emulated (an MMIO entry being installed): `retried` is too low by
+   * these.
+   */
   readonly mappedAndEmulated: number;
   /** Attempts whose end the trace does not contain. */
   readonly unfinished: number;
@@ -157,13 +163,17 @@ export interface FaultSummary {
   readonly mapLatency: Distribution;
   /** First fault to last entry, of episodes with retries. */
   readonly stallLatency: Distribution;
-  /** Of `outcomes.retried`. `likely`: rests on the inferred end of an invalidation or on the inferred mapping. */
+  /**
+   * Of `outcomes.retried`. `likely`: rests on the inferred end of an invalidation or on the inferred mapping.
+   */
   readonly retryCauses: readonly {
     readonly cause: RetryCause;
     readonly count: number;
     readonly likely: number;
   }[];
-  /** Of the attempts with causes in-flight and hull: how many had any invalidation of agent X covering them. */
+  /**
+   * Of the attempts with causes in-flight and hull: how many had any invalidation of agent X covering them.
+   */
   readonly retriesByAgent: readonly { readonly agent: Agent; readonly count: number }[];
   /** Number of episodes by attempts: 1, 2, 3-4, 5-8, ... `upTo` is included. */
   readonly episodeLengths: { readonly upTo: readonly number[]; readonly counts: readonly number[] };
@@ -251,7 +261,10 @@ export interface AgentSummary {
 export interface InvalidationsSummary {
   /** `kvm_unmap_hva_range` events. */
   readonly count: number;
-  /** 4 KiB pages of their ranges, added up. Ranges of a whole address space are left out and counted in `unbounded`. */
+  /**
+   * 4 KiB pages of their ranges, added up. Ranges of a whole address space are left out and counted in
+   * `unbounded`.
+   */
   readonly pages: number;
   readonly unbounded: number;
   /** Leaf entries zapped inside them. */
@@ -267,11 +280,14 @@ export interface InvalidationsSummary {
   readonly yields: number;
   readonly yieldSource: 'exact' | 'inferred' | 'none';
   /**
-   * Waiters that got mmu_lock in the middle of a zap, by what they did with it: mapped their page, or came back
-   * empty-handed, or were no faults.
+   * Waiters that got mmu_lock in the middle of a zap, by what they did with it: mapped their page, or came
+   * back empty-handed, or were no faults.
    */
   readonly handovers: { readonly useful: number; readonly useless: number; readonly other: number };
-  /** Ends are not recorded: from the last related event (`underWay`) to the first unrelated one (`underWayAtMost`). */
+  /**
+   * Ends are not recorded: from the last related event (`underWay`) to the first unrelated one
+   * (`underWayAtMost`).
+   */
   readonly endsInferred: boolean;
   readonly underWay: Distribution;
   readonly underWayAtMost: Distribution;
@@ -303,7 +319,10 @@ export interface InvalidationRow {
   readonly hostFlushes: number;
   readonly guestFlushes: number;
   readonly yields: number;
-  /** Longest time from one zapped leaf to another without a yield between: mmu_lock was held for write that long. */
+  /**
+   * Longest time from one zapped leaf to another without a yield between: mmu_lock was held for write that
+   * long.
+   */
   readonly heldAtLeastNs: number;
   /** Faults retried because of it. */
   readonly retries: number;

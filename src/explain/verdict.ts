@@ -9,7 +9,8 @@ export function verdictOf(summary: Summary, findings: readonly Finding[]): strin
   if (summary.events === 0) return ['The trace is empty.'];
   if (fault.attempts === 0 && invalidations.count === 0) {
     return [
-      `The trace has ${plural(summary.events, 'event')}, none of which shows a guest fault or an invalidation.`,
+      `The trace has ${plural(summary.events, 'event')}, none of which shows a guest fault or an ` +
+        `invalidation.`,
     ];
   }
   return [first(summary), second(summary, findings)];
@@ -21,7 +22,8 @@ function first({ fault, invalidations, trace }: Summary): string {
   const lost = fault.outcomes.retried;
   return (
     `In ${duration(trace.durationNs)}, ${plural(fault.attempts, 'page fault')} met ` +
-    `${plural(invalidations.count, 'invalidation')}${by}; ${number(lost)} faults (${percent(lost, fault.attempts)}) ` +
+    `${plural(invalidations.count, 'invalidation')}${by}; ${number(lost)} faults ` +
+    `(${percent(lost, fault.attempts)}) ` +
     'came back without a mapping.'
   );
 }
@@ -31,5 +33,8 @@ function second({ fault }: Summary, findings: readonly Finding[]): string {
   const [longest] = fault.topEpisodes;
   if (worst) return worst.text;
   if (!longest || longest.attempts < 2) return 'No fault had to be repeated.';
-  return `The longest stall was ${plural(longest.attempts, 'fault')} of ${threadName(longest)} on ${pageName(longest)}.`;
+  return (
+    `The longest stall was ${plural(longest.attempts, 'fault')} of ${threadName(longest)} on ` +
+    `${pageName(longest)}.`
+  );
 }

@@ -1,9 +1,9 @@
 /**
  * Lock waits: contention_begin and contention_end paired by task and lock.
  *
- * A task waits for locks like a stack: the wait for the inner spinlock of a qrwlock begins and ends inside that for the
- * qrwlock. So an end closes the newest open wait of its task for its lock, and whatever was opened above it has lost its
- * own end. CPUs share the idle task, so its waits are kept per CPU.
+ * A task waits for locks like a stack: the wait for the inner spinlock of a qrwlock begins and ends inside
+ * that for the qrwlock. So an end closes the newest open wait of its task for its lock, and whatever was
+ * opened above it has lost its own end. CPUs share the idle task, so its waits are kept per CPU.
  */
 import type { Column } from '../trace/store/column.js';
 import type { Trace } from '../trace/store/trace.js';

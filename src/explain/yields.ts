@@ -1,9 +1,10 @@
 /**
  * Yields: times that a zapper let go of mmu_lock in the middle of its range.
  *
- * Exact where a return probe on __cond_resched_rwlock_write/read (value 1: dropped) or faultline:yield was recorded.
- * Otherwise inferred from two zapped leaves of one invalidation between which the lock changed hands: the zapper itself
- * waited for it again, or somebody else's wait for it ended. A yield to nobody, or over empty entries, stays unseen.
+ * Exact where a return probe on __cond_resched_rwlock_write/read (value 1: dropped) or faultline:yield was
+ * recorded. Otherwise inferred from two zapped leaves of one invalidation between which the lock changed
+ * hands: the zapper itself waited for it again, or somebody else's wait for it ended. A yield to nobody, or
+ * over empty entries, stays unseen.
  */
 import type { Trace } from '../trace/store/trace.js';
 import type { Invalidations } from './invalidations.js';
@@ -44,7 +45,10 @@ class YieldPass {
   readonly #heldNs: Float64Array;
   readonly #heldFrom: Float64Array;
   readonly #handoverOf: Uint32Array;
-  /** Per thread: its invalidation, last zap (event), start of the stretch (time), own waits since the last zap. */
+  /**
+   * Per thread: its invalidation, last zap (event), start of the stretch (time), own waits since the last
+   * zap.
+   */
   readonly #current: Uint32Array;
   readonly #lastZap: Uint32Array;
   readonly #stretch: Float64Array;
@@ -170,7 +174,8 @@ class YieldPass {
       if (event >= this.invalidations.endEvent[invalidation]) {
         this.#pending.delete(zapper);
       } else if (this.lockOfThread[zapper] === lock) {
-        // A zapper holds the lock for write at every leaf: whoever gets it between two leaves got it in a yield.
+        // A zapper holds the lock for write at every leaf: whoever gets it between two leaves got it in a
+        // yield.
         if (zapper !== thread) pending.push(wait);
         else if (waits.beginEvent[wait] > this.#lastZap[zapper]) this.#own[zapper]++;
       }

@@ -1,6 +1,6 @@
 /**
- * Aging storm: reclaim or DAMON asks for accessed bits so often that it disturbs faults, on kernels where aging takes
- * mmu_lock for write.
+ * Aging storm: reclaim or DAMON asks for accessed bits so often that it disturbs faults, on kernels where
+ * aging takes mmu_lock for write.
  */
 import { number, plural, type FindingRule } from './finding.js';
 
@@ -12,13 +12,17 @@ export const agingStorm: FindingRule = ({ summary }) => {
   if (aging.perSecond < HIGH_RATE || kernel.agingTakesLock.answer === 'no') return undefined;
   const [task] = aging.tasks;
   const who = task ? `, mostly by ${task.comm} ${task.tid}` : '';
+  const takesLock = kernel.agingTakesLock.answer === 'yes';
+  const why = takesLock
+    ? kernel.agingTakesLock.why
+    : 'kernels before v6.15 take mmu_lock for write each time';
   return {
     id: 'aging-storm',
-    severity: kernel.agingTakesLock.answer === 'yes' ? 'warning' : 'notice',
+    severity: takesLock ? 'warning' : 'notice',
     title: `${number(aging.perSecond)} agings a second`,
     text:
       `Guest pages were aged ${plural(aging.count, 'time')}, ${number(aging.perSecond)} a second${who}; ` +
-      `${kernel.agingTakesLock.answer === 'yes' ? kernel.agingTakesLock.why : 'kernels before v6.15 take mmu_lock for write each time'}.`,
+      `${why}.`,
     advice: [
       'Run Linux 6.15 or later (lockless aging), or slow DAMON’s sampling and reclaim’s scanning down.',
     ],

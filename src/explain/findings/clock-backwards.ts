@@ -1,5 +1,6 @@
 /**
- * Clock backwards: time stamps of one CPU that run back, or figures that rest on a clock that is not in nanoseconds.
+ * Clock backwards: time stamps of one CPU that run back, or figures that rest on a clock that is not in
+ * nanoseconds.
  */
 import { duration, plural, type FindingRule } from './finding.js';
 
@@ -12,7 +13,8 @@ export const clockBackwards: FindingRule = ({ analysis, summary }) => {
     severity: 'notice',
     title: 'the clock ran backwards',
     text:
-      `${plural(count, 'event')} carried an earlier time than the one before on the same CPU, by up to ${duration(step)}; they were ` +
+      `${plural(count, 'event')} carried an earlier time than the one before on the same CPU, by up to ` +
+      `${duration(step)}; they were ` +
       'sorted into place, so order and durations near them may be wrong.',
     advice: [
       'Record with another clock: trace-cmd record -C mono (or boot); the local clock differs between CPUs.',

@@ -46,7 +46,7 @@ export function percent(part: number, whole: number): string {
   return `${share >= 9.95 || share === 0 ? share.toFixed(0) : share.toFixed(1)} %`;
 }
 
-export function hex(value: number): string {
+function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
 
@@ -66,7 +66,8 @@ export function episodeEvidence(episode: EpisodeRow): Evidence {
 }
 
 export function invalidationEvidence(row: InvalidationRow): Evidence {
-  const label = `${row.agent} by ${row.comm} ${row.tid}: ${plural(row.pages, 'page')}, ${plural(row.leaves, 'leaf', 'leaves')}`;
+  const leaves = plural(row.leaves, 'leaf', 'leaves');
+  const label = `${row.agent} by ${row.comm} ${row.tid}: ${plural(row.pages, 'page')}, ${leaves}`;
   return { label, events: row.events, time: [row.start, row.endAtLeast], tid: row.tid };
 }
 

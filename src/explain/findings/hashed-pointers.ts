@@ -10,7 +10,8 @@ export const hashedPointers: FindingRule = ({ summary }) => {
     severity: 'info',
     title: 'lock addresses are hashed',
     text:
-      'The kernel printed hashes in place of addresses: waits are still paired lock by lock, but the addresses match no other ' +
+      'The kernel printed hashes in place of addresses: waits are still paired lock by lock, but the ' +
+      'addresses match no other ' +
       'trace or tool, and alignment does not help to find mmu_lock.',
     advice: ['Record as trace.dat, or write 0 to options/hash-ptr in tracefs first.'],
     evidence: [],

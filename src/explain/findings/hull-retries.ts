@@ -1,5 +1,6 @@
 /**
- * Hull retries: faults on pages that nobody invalidates, inside the one range that KVM keeps for all invalidations.
+ * Hull retries: faults on pages that nobody invalidates, inside the one range that KVM keeps for all
+ * invalidations.
  */
 import { CAUSES } from '../causes.js';
 import { episodeRow } from '../summarise-faults.js';
@@ -27,8 +28,10 @@ export const hullRetries: FindingRule = ({ analysis, summary }) => {
     severity: 'warning',
     title: `${percent(hull, retried)} of the retries hit pages that nobody invalidated`,
     text:
-      `${plural(hull, 'retried fault')} of ${number(retried)} were on pages between invalidations, not in one: KVM keeps a single ` +
-      `range for all that are under way (up to ${number(invalidations.mostAtOnce)} at once here), which grows until none is left.`,
+      `${plural(hull, 'retried fault')} of ${number(retried)} were on pages between invalidations, not ` +
+      `in one: KVM keeps a single ` +
+      `range for all that are under way (up to ${number(invalidations.mostAtOnce)} at once here), which ` +
+      `grows until none is left.`,
     advice: [
       'No released kernel keeps the ranges apart: make invalidations of distant pages overlap less.',
       ...agentAdvice(fault.retriesByAgent.slice(0, 2).map(({ agent }) => agent)),

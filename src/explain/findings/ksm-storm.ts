@@ -6,7 +6,10 @@ import { largest } from '../tables.js';
 import { agentAdvice } from './advice.js';
 import { invalidationEvidence, number, percent, plural, type FindingRule } from './finding.js';
 
-/** Up to two notifiers per merge: 250 merges a second are more than a quiet host makes with the default settings. */
+/**
+ * Up to two notifiers per merge: 250 merges a second are more than a quiet host makes with the default
+ * settings.
+ */
 const HIGH_RATE = 500;
 /** Rates over less than this many invalidations say little. */
 const FEW = 100;
@@ -31,8 +34,10 @@ export const ksmStorm: FindingRule = ({ analysis, summary }) => {
     severity: retries >= HURTING_SHARE * Math.max(1, attempts) ? 'warning' : 'notice',
     title: `KSM made ${number(rate)} invalidations a second`,
     text:
-      `KSM made ${plural(ksm.count, 'invalidation')}, ${number(rate)} a second, and the guest undid ${number(copies)} merges by ` +
-      `writing; ${plural(retries, 'fault')} (${percent(retries, attempts)}) were retried while KSM invalidations were under way.`,
+      `KSM made ${plural(ksm.count, 'invalidation')}, ${number(rate)} a second, and the guest undid ` +
+      `${number(copies)} merges by ` +
+      `writing; ${plural(retries, 'fault')} (${percent(retries, attempts)}) were retried while KSM ` +
+      `invalidations were under way.`,
     advice: agentAdvice(['ksm']),
     evidence: largest(weight, weight.length, 5).map((row) =>
       invalidationEvidence(invalidationRow(analysis, row)),

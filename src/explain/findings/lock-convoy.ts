@@ -30,7 +30,8 @@ export const lockConvoy: FindingRule = ({ analysis, summary }) => {
     severity: lock.contendedNs >= BOTTLENECK_SHARE * trace.durationNs ? 'critical' : 'warning',
     title: `mmu_lock was waited for ${percent(lock.contendedNs, trace.durationNs)} of the time`,
     text:
-      `Somebody waited for mmu_lock ${lock.address} during ${duration(lock.contendedNs)} of ${duration(trace.durationNs)} ` +
+      `Somebody waited for mmu_lock ${lock.address} during ${duration(lock.contendedNs)} of ` +
+      `${duration(trace.durationNs)} ` +
       `(${percent(lock.contendedNs, trace.durationNs)}), up to ${number(lock.mostWaiters)} at once: ` +
       `${plural(lock.waits, 'wait')}, ${kinds.join(', ')}, the longest ${duration(lock.exactMaxNs)}.`,
     advice: agentAdvice(invalidations.byAgent.slice(0, 2).map(({ agent }) => agent)),

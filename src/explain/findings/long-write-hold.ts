@@ -22,8 +22,10 @@ export const longWriteHold: FindingRule = ({ analysis }) => {
     severity: worst.heldAtLeastNs >= VERY_LONG_NS ? 'critical' : 'warning',
     title: `mmu_lock held for write for ${duration(worst.heldAtLeastNs)} or more`,
     text:
-      `${worst.comm} ${worst.tid} (${worst.agent}) zapped leaves for ${duration(worst.heldAtLeastNs)} without letting go of ` +
-      `mmu_lock, in an invalidation of ${plural(worst.pages, 'page')} with ${plural(worst.leaves, 'leaf', 'leaves')}; ` +
+      `${worst.comm} ${worst.tid} (${worst.agent}) zapped leaves for ${duration(worst.heldAtLeastNs)} ` +
+      `without letting go of ` +
+      `mmu_lock, in an invalidation of ${plural(worst.pages, 'page')} with ` +
+      `${plural(worst.leaves, 'leaf', 'leaves')}; ` +
       'no fault of the guest that needs the lock can finish meanwhile.',
     advice: [
       ...agentAdvice([worst.agent]),

@@ -24,7 +24,8 @@ export const lossyTrace: FindingRule = ({ analysis, summary }) => {
     severity: isMuch ? 'warning' : 'notice',
     title: trace.lostEvents > 0 ? `${plural(trace.lostEvents, 'event')} lost` : 'the trace is incomplete',
     text:
-      `${missing.join('; ')}. Counts are lower bounds: attempts, invalidations and waits in the gaps are missing, an episode ` +
+      `${missing.join('; ')}. Counts are lower bounds: attempts, invalidations and waits in the gaps ` +
+      `are missing, an episode ` +
       'across a gap is split or merged wrongly, and the absence of an event there proves nothing.',
     advice: advice(trace),
     evidence: losses.slice(0, MOST_EVIDENCE).flatMap(({ cpu, events: lost, beforeTime }) => {
@@ -51,7 +52,8 @@ function whatIsMissing(trace: TraceSummary, pairing: LockPairing): string[] {
   const unmatched = pairing.unmatchedBegins + pairing.unmatchedEnds;
   if (unmatched > 0) {
     parts.push(
-      `${number(pairing.unmatchedBegins)} lock waits have no end and ${number(pairing.unmatchedEnds)} ends no begin, and count in no figure`,
+      `${number(pairing.unmatchedBegins)} lock waits have no end and ${number(pairing.unmatchedEnds)} ` +
+        `ends no begin, and count in no figure`,
     );
   }
   return parts;
@@ -60,6 +62,7 @@ function whatIsMissing(trace: TraceSummary, pairing: LockPairing): string[] {
 function advice(trace: TraceSummary): string[] {
   if (trace.lostEvents === 0 && trace.lossesOfUnknownSize === 0) return [];
   return [
-    'Record with larger buffers (trace-cmd record -b 65536) or fewer events (-e kvm:kvm_page_fault instead of -e kvm).',
+    'Record with larger buffers (trace-cmd record -b 65536) or fewer events (-e kvm:kvm_page_fault ' +
+      'instead of -e kvm).',
   ];
 }

@@ -27,7 +27,8 @@ export const missingPreCheck: FindingRule = ({ analysis, summary }) => {
       : `Linux ${kernel.version} lacks the pre-check`,
     text: isUnknown
       ? `The trace does not name its kernel, so whether it has the pre-check of v6.8 is open; ${waited}.`
-      : `Faults on pages under invalidation queue for mmu_lock only to be told to retry (${kernel.preCheck.why}); ${waited}.`,
+      : `Faults on pages under invalidation queue for mmu_lock only to be told to retry ` +
+        `(${kernel.preCheck.why}); ${waited}.`,
     advice: preCheckAdvice(kernel),
     evidence: [],
     numbers: { retried, queued },

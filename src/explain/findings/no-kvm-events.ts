@@ -19,13 +19,14 @@ const GROUPS: readonly {
 export const noKvmEvents: FindingRule = ({ summary }) => {
   const missing = GROUPS.filter(({ names }) => names.every((name) => summary.byEvent[name] === undefined));
   if (missing.length === 0) return undefined;
+  const uses = missing.map(({ use }) => use).join(', ');
   const nothing = summary.fault.source === 'none' && summary.invalidations.count === 0;
   return {
     id: 'no-kvm-events',
     severity: nothing ? 'warning' : 'notice',
-    title: nothing ? 'no KVM events' : `not recorded: ${missing.map(({ use }) => use).join(', ')}`,
+    title: nothing ? 'no KVM events' : `not recorded: ${uses}`,
     text:
-      `The trace has ${plural(summary.events, 'event')}, but none that shows ${missing.map(({ use }) => use).join(', ')}: ` +
+      `The trace has ${plural(summary.events, 'event')}, but none that shows ${uses}: ` +
       'a count of 0 for these means "not recorded", not "did not happen".',
     advice: [`Record again with: trace-cmd record ${missing.map(({ record }) => `-e ${record}`).join(' ')}`],
     evidence: [],

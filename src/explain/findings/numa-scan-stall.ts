@@ -1,5 +1,6 @@
 /**
- * NUMA-scan stall: automatic NUMA balancing unmaps guest memory in large ranges, from a thread of the guest itself.
+ * NUMA-scan stall: automatic NUMA balancing unmaps guest memory in large ranges, from a thread of the guest
+ * itself.
  */
 import { agentAdvice } from './advice.js';
 import { duration, invalidationEvidence, number, plural, type FindingRule } from './finding.js';
@@ -35,8 +36,10 @@ export const numaScanStall: FindingRule = ({ analysis, summary }) => {
     severity: longest >= VERY_LONG_NS ? 'critical' : 'warning',
     title: `NUMA balancing held guest memory unmapped for ${duration(longest)}`,
     text:
-      `NUMA balancing made ${plural(summed?.count ?? rows.length, 'invalidation')} of ${number(pages)} pages; the longest, by ` +
-      `${worst.comm} ${worst.tid}, covered ${plural(worst.pages, 'page')} for at least ${duration(longest)}, and ` +
+      `NUMA balancing made ${plural(summed?.count ?? rows.length, 'invalidation')} of ${number(pages)} ` +
+      `pages; the longest, by ` +
+      `${worst.comm} ${worst.tid}, covered ${plural(worst.pages, 'page')} for at least ` +
+      `${duration(longest)}, and ` +
       `${plural(retries, 'fault')} were retried while such scans were under way` +
       (span.answer === 'unknown' ? '.' : ` (${span.why}).`),
     advice: agentAdvice(['numa-balancing']),

@@ -44,7 +44,8 @@ export const retryStorm: FindingRule = ({ analysis, summary }) => {
     title: `${plural(worst.attempts, 'fault')} in a row on one page`,
     text:
       `${threadName(worst)} faulted ${pageName(worst)} ${plural(worst.attempts, 'time')} in ` +
-      `${duration(worst.durationNs)}${by}${causeOf(worst, summary.mapping.known)}.${others} ${percent(attempts, fault.attempts)} of all faults.`,
+      `${duration(worst.durationNs)}${by}${causeOf(worst, summary.mapping.known)}.${others} ` +
+      `${percent(attempts, fault.attempts)} of all faults.`,
     advice: [...preCheckAdvice(kernel), ...agentAdvice(agents), ...yields],
     evidence: storms.slice(0, 10).map(episodeEvidence),
     numbers: { longest: worst.attempts, durationNs: worst.durationNs, runs: count, attempts },

@@ -22,7 +22,8 @@ export const starvingVcpu: FindingRule = ({ summary }) => {
     title: `a vCPU stood still for ${duration(worst.durationNs)}`,
     text:
       `${threadName(worst)} could not run its guest for ${duration(worst.durationNs)}: ` +
-      `${plural(worst.attempts, 'fault')} on ${pageName(worst)}, ${duration(worst.lockWaitNs)} of it waiting for locks.`,
+      `${plural(worst.attempts, 'fault')} on ${pageName(worst)}, ${duration(worst.lockWaitNs)} of it ` +
+      `waiting for locks.`,
     advice: [...preCheckAdvice(summary.kernel), ...agentAdvice(worst.agents), ...offCpu(worst)],
     evidence: stalls.slice(0, 10).map(episodeEvidence),
     numbers: {
@@ -38,6 +39,7 @@ export const starvingVcpu: FindingRule = ({ summary }) => {
 function offCpu(episode: EpisodeRow): string[] {
   if (episode.attempts > 4 || 2 * episode.lockWaitNs > episode.durationNs) return [];
   return [
-    'Few faults and little lock waiting: see whether the thread was on a CPU at all (sched_switch, steal time, swap).',
+    'Few faults and little lock waiting: see whether the thread was on a CPU at all (sched_switch, ' +
+      'steal time, swap).',
   ];
 }

@@ -1,8 +1,8 @@
 /**
  * Writer starvation: an invalidation waits for mmu_lock while reader after reader gets it.
  *
- * qrwlock is fair, so on it this takes readers that were queued before; PREEMPT_RT's rwlock and try-lock loops let
- * readers overtake without end.
+ * qrwlock is fair, so on it this takes readers that were queued before; PREEMPT_RT's rwlock and try-lock
+ * loops let readers overtake without end.
  */
 import type { Analysis } from '../analysis.js';
 import { NONE } from '../tables.js';
@@ -26,11 +26,13 @@ export const writerStarvation: FindingRule = ({ analysis, summary }) => {
     severity: 'warning',
     title: `a writer waited ${duration(worst.waitedNs)} for mmu_lock`,
     text:
-      `${name} waited ${duration(worst.waitedNs)} to take mmu_lock for write, while ${number(worst.readers)} waiting readers ` +
+      `${name} waited ${duration(worst.waitedNs)} to take mmu_lock for write, while ` +
+      `${number(worst.readers)} waiting readers ` +
       'got it: invalidations stand still, and every fault that they cover goes on retrying.',
     advice: summary.kernel.isRealTime
       ? [
-          'PREEMPT_RT: its rwlock lets readers overtake writers; run latency-critical guests on a kernel without PREEMPT_RT.',
+          'PREEMPT_RT: its rwlock lets readers overtake writers; run latency-critical guests on a ' +
+            'kernel without PREEMPT_RT.',
         ]
       : ['Fewer vCPUs faulting at once help: prefault guest memory (prealloc=on in QEMU) or use huge pages.'],
     evidence: starved.slice(0, 10).map(({ wait, waitedNs, readers }) => {

@@ -22,15 +22,19 @@ export const yieldThrash: FindingRule = ({ analysis, summary }) => {
   const hands =
     served === 0
       ? ''
-      : ` Of ${plural(served, 'waiter')} let in, ${number(useful)} (${percent(useful, served)}) mapped a page.`;
+      : ` Of ${plural(served, 'waiter')} let in, ${number(useful)} (${percent(useful, served)}) mapped ` +
+        `a page.`;
   return {
     id: 'yield-thrash',
     severity,
     title: `mmu_lock yielded ${plural(worst.yields, 'time')} in one invalidation`,
     text:
-      `An invalidation of ${plural(worst.pages, 'page')} by ${worst.agent} (${worst.comm} ${worst.tid}) yielded mmu_lock ` +
-      `${plural(worst.yields, 'time')} in ${duration(worst.endAtLeast - worst.start)}${how}: one flush of the guest's TLBs ` +
-      `per ${number(worst.leaves / (worst.yields + 1))} leaves. ${plural(invalidations.yields, 'yield')} in all.${hands}`,
+      `An invalidation of ${plural(worst.pages, 'page')} by ${worst.agent} (${worst.comm} ${worst.tid}) ` +
+      `yielded mmu_lock ` +
+      `${plural(worst.yields, 'time')} in ${duration(worst.endAtLeast - worst.start)}${how}: one flush ` +
+      `of the guest's TLBs ` +
+      `per ${number(worst.leaves / (worst.yields + 1))} leaves. ` +
+      `${plural(invalidations.yields, 'yield')} in all.${hands}`,
     advice: [...preCheckAdvice(kernel), ...yieldAdvice(kernel), ...agentAdvice([worst.agent])],
     evidence: rows
       .filter((row) => row.yields >= YIELD_LIMITS.inOne)
