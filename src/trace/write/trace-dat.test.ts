@@ -4,10 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect } from 'vitest';
-import { buildTrace, byCpuThenTime, plainEvents, traceSpec } from '../../../test/support/random-trace.js';
+import {
+  anyText,
+  buildTrace,
+  byCpuThenTime,
+  plainEvents,
+  traceSpec,
+} from '../../../test/support/random-trace.js';
 import type { EventSpec, PlainEvent, TraceSpec, Value } from '../../../test/support/random-trace.js';
 import { requires } from '../../../test/requires.js';
+import { eventTable } from '../events/index.js';
 import type { EventDef, FieldDef } from '../events/types.js';
+import { readTraceDat } from '../read/dat/read-trace-dat.js';
+import { MemorySource } from '../read/source.js';
+import { TraceBuilder } from '../store/builder.js';
+import { isInterned } from '../store/column.js';
 import type { Trace } from '../store/trace.js';
 import { hexOfBlob } from './text-bytes.js';
 import { maskBytes } from './cpu-list.js';
@@ -210,6 +221,56 @@ describe('a trace.dat read back by trace-cmd', () => {
     const { report } = written(buildTrace({ ...spec, events: [plainEvent(1, 0, 'hello')] }));
     expect(report('-R').map((line) => parseLine(spec, line).args)).toEqual(['buf=hello']);
     expect(written(buildTrace(spec)).report()).toEqual([]);
+  });
+});
+
+describe('formats of the event table', () => {
+  it('are understood by trace-cmd, every one', () => {
+    const tasks = [{ tid: 7, comm: 'task' }];
+    const events = eventTable.map((def, kind) => {
+      const values = def.fields.map((field) =>
+        field.type === 'cpumask' ? '0-1' : isInterned(field) ? 'x' : 1n,
+      );
+      return { time: kind, kind, cpu: 0, task: 0, flags: 0, buffer: 0, values };
+    });
+    const spec: TraceSpec = { kinds: eventTable, tasks, events, origin: 0n, buffers: [''] };
+    const { report } = written(buildTrace(spec));
+    // -N: the formats themselves, not what plugins make of known events.
+    const lines = report('-N').map((line) => parseLine(spec, line));
+    expect(lines.map(({ name }) => name)).toEqual(eventTable.map(({ name }) => name));
+    expect(lines.filter(({ args }) => args.includes('FAILED TO PARSE') || args === '')).toEqual([]);
+    const raw = report('-R').map((line) => parseLine(spec, line));
+    raw.forEach((line, at) =>
+      expect(splitArgs(eventTable[at], line.args)).toHaveLength(events[at].values.length),
+    );
+  });
+});
+
+function compressed(): never {
+  throw new Error('nothing in it is compressed');
+}
+
+describe('a trace.dat read back by Faultline', () => {
+  it('has every event as it was, times beyond 2^53 and any bytes in names included', () => {
+    const buffers = ['', 'inst'];
+    const comm = anyText.map((text) => text.replaceAll(/[\r\n]/g, ' '));
+    fc.assert(
+      fc.property(traceSpec({ buffers, comm }), (spec) => {
+        const trace = buildTrace(spec);
+        const sink = new MemorySink();
+        writeTraceDat(trace, sink);
+        const builder = new TraceBuilder();
+        readTraceDat(new MemorySource(sink.bytes), builder, {
+          codecs: { zlib: compressed, zstd: compressed },
+        });
+        const again = builder.finish();
+        const unnamed = (events: readonly PlainEvent[]) =>
+          events.map((event) => (event.comm === '' ? { ...event, comm: '<...>' } : event));
+        expect(byCpuThenTime(plainEvents(again))).toEqual(unnamed(byCpuThenTime(plainEvents(trace))));
+        expect(again.diagnostics.damage).toEqual([]);
+      }),
+      { numRuns: 200 },
+    );
   });
 });
 
