@@ -119,7 +119,7 @@ interface Burst {
 function vcpuThreads(trace: Trace, threads: Threads, attempts: Attempts): Uint8Array {
   const isVcpu = new Uint8Array(threads.count);
   for (let row = 0; row < attempts.count; row++) isVcpu[attempts.thread[row]] = 1;
-  for (const name of ['kvm:kvm_entry', 'kvm:kvm_exit']) {
+  for (const name of ['kvm_entry', 'kvm_exit']) {
     for (const event of trace.named(name)?.events ?? []) isVcpu[threads.ofTask[trace.task[event]]] = 1;
   }
   return isVcpu;

@@ -46,7 +46,7 @@ const Role = {
 } as const;
 
 const COMMON_ROLES = {
-  'kvm:kvm_entry': Role.entry,
+  kvm_entry: Role.entry,
   kvm_mmu_spte_requested: Role.requested,
   kvm_mmu_set_spte: Role.set,
   handle_mmio_page_fault: Role.mmio,
@@ -95,7 +95,7 @@ class AttemptPass {
     const table = startName === undefined ? undefined : trace.named(startName);
     const address = table?.column(addressField);
     const isWalk = startName === 'kvm_mmu_pagetable_walk';
-    this.#roles = rolesOf(trace, isWalk ? WALK_ROLES : { ...COMMON_ROLES, 'kvm:kvm_page_fault': Role.start });
+    this.#roles = rolesOf(trace, isWalk ? WALK_ROLES : { ...COMMON_ROLES, kvm_page_fault: Role.start });
     this.#rows = emptyRows(table?.length ?? 0);
     this.#pages = address ? pagesOf(address) : new Float64Array(0);
     this.#gfns = numbersOf(trace.named('kvm_mmu_spte_requested')?.column('gfn'));

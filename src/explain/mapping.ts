@@ -55,9 +55,7 @@ export function learnMapping(
   const exact = slots.reduce((sum, slot) => sum + slot.exactVotes, 0);
   return {
     known: true,
-    why:
-      `${all.length} invalidations show the guest frames they zapped; ${exact} of them fix the ` +
-      `distance to the page`,
+    why: `invalidations that show the guest frames they zapped: ${all.length}; that fix the distance: ${exact}`,
     slots,
   };
 }
@@ -83,7 +81,8 @@ function bestDistance(bounds: readonly Bound[]): number {
     // Guest RAM is usually aligned to 2 MiB in host memory: prefer such a distance where the bounds leave a
     // choice.
     const last = (edges[index + 1]?.at ?? edge.at + 1) - 1;
-    const aligned = Math.ceil(edge.at / 512) * 512;
+    // Adding 0 turns -0 into 0.
+    const aligned = Math.ceil(edge.at / 512) * 512 + 0;
     best = aligned <= last ? aligned : edge.at;
   });
   return best;

@@ -5,6 +5,7 @@ import { agentsOfBits, AGENTS, type Analysis } from './analysis.js';
 import { CAUSES } from './causes.js';
 import { distributionOf } from './distribution.js';
 import { lastEventOf, Outcome, OUTCOMES } from './episodes.js';
+import { offCpuNs } from './off-cpu.js';
 import { Seen } from './seen.js';
 import { groupBy, largest, NONE } from './tables.js';
 import type { EpisodeRow, FaultOutcomes, FaultSummary, RetryCause, VcpuSummary } from './types.js';
@@ -43,8 +44,8 @@ export function summariseFaults(analysis: Analysis, top: number): FaultSummary {
     retryCauses: retryCauses(analysis),
     retriesByAgent: retriesByAgent(analysis),
     episodeLengths: episodeLengths(episodes.attempts, episodes.count),
-    topEpisodes: largest(episodes.attempts, episodes.count, top).map((row) => episodeRow(analysis, row)),
-    topStalls: largest(durations, episodes.count, top).map((row) => episodeRow(analysis, row)),
+    topEpisodes: largest(episodes.attempts, episodes.count, top).map((row) => topRow(analysis, row)),
+    topStalls: largest(durations, episodes.count, top).map((row) => topRow(analysis, row)),
   };
 }
 
@@ -136,6 +137,13 @@ function attemptsOfEpisode({ attempts, episodes }: Analysis, episode: number): n
     if (row === episodes.last[episode]) break;
   }
   return rows;
+}
+
+/** A row of the lists, which are short enough to look for context switches as well. */
+function topRow(analysis: Analysis, episode: number): EpisodeRow {
+  const row = episodeRow(analysis, episode);
+  const offCpu = offCpuNs(analysis.trace, row.tid, row.start, row.end);
+  return offCpu === undefined ? row : { ...row, offCpuNs: offCpu };
 }
 
 export function episodeRow(analysis: Analysis, episode: number): EpisodeRow {

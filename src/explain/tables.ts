@@ -15,13 +15,18 @@ export type NumberColumn = IntArray | Float64Array;
 /**
  * What each kind of event means to one pass: a small number per kind, 0 for kinds that the pass ignores.
  *
+ * Passes read columns of the table that `trace.named` gives, so only that one gets a role: a probe of the
+ * user's that bears the name of a tracepoint is another kind, with other rows.
+ *
  * @param names role by event name or `system:name`
  */
 export function rolesOf(trace: Trace, names: Readonly<Record<string, number>>): Uint8Array {
-  return Uint8Array.from(
-    trace.kinds,
-    (kind) => names[`${kind.system}:${kind.name}`] ?? names[kind.name] ?? 0,
-  );
+  const roles = new Uint8Array(trace.kinds.length);
+  for (const [name, role] of Object.entries(names)) {
+    const table = trace.named(name);
+    if (table) roles[trace.kinds.indexOf(table)] = role;
+  }
+  return roles;
 }
 
 /**

@@ -199,6 +199,10 @@ export interface EpisodeRow {
   readonly durationNs: number;
   /** Of that, waiting for locks. */
   readonly lockWaitNs: number;
+  /**
+   * Of that, off the CPU (preempted or asleep); absent without sched_switch events. May overlap lock waits.
+   */
+  readonly offCpuNs?: number;
   /** Most frequent cause of its retries. */
   readonly cause?: RetryCause;
   readonly agents: readonly Agent[];

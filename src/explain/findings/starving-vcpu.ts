@@ -16,6 +16,7 @@ export const starvingVcpu: FindingRule = ({ summary }) => {
   );
   const [worst] = stalls;
   if (!worst) return undefined;
+  const off = worst.offCpuNs === undefined ? '' : ` and ${duration(worst.offCpuNs)} off the CPU`;
   return {
     id: 'starving-vcpu',
     severity: worst.durationNs >= FROZEN_NS ? 'critical' : 'warning',
@@ -23,7 +24,8 @@ export const starvingVcpu: FindingRule = ({ summary }) => {
     text:
       `${threadName(worst)} could not run its guest for ${duration(worst.durationNs)}: ` +
       `${plural(worst.attempts, 'fault')} on ${pageName(worst)}, ${duration(worst.lockWaitNs)} of it ` +
-      `waiting for locks.`,
+      `waiting for ` +
+      `locks${off}.`,
     advice: [...preCheckAdvice(summary.kernel), ...agentAdvice(worst.agents), ...offCpu(worst)],
     evidence: stalls.slice(0, 10).map(episodeEvidence),
     numbers: {
@@ -35,11 +37,17 @@ export const starvingVcpu: FindingRule = ({ summary }) => {
   };
 };
 
-/** A stall with few faults and little waiting is not explained by mmu_lock. */
+/** A stall that is mostly time off the CPU is not explained by mmu_lock. */
 function offCpu(episode: EpisodeRow): string[] {
+  if (episode.offCpuNs !== undefined && 2 * episode.offCpuNs > episode.durationNs) {
+    return [
+      'The thread was off the CPU for most of it: look for what it slept on (swap, userfaultfd, ' +
+        'mmap_lock) or who ' +
+        'preempted it.',
+    ];
+  }
   if (episode.attempts > 4 || 2 * episode.lockWaitNs > episode.durationNs) return [];
   return [
-    'Few faults and little lock waiting: see whether the thread was on a CPU at all (sched_switch, ' +
-      'steal time, swap).',
+    'Few faults and little lock waiting: the time went into one fault, or the host itself had no CPU for it.',
   ];
 }
