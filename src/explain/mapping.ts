@@ -55,7 +55,7 @@ export function learnMapping(
   const exact = slots.reduce((sum, slot) => sum + slot.exactVotes, 0);
   return {
     known: true,
-    why: `invalidations that show the guest frames they zapped: ${all.length}; that fix the distance: ${exact}`,
+    why: `invalidations that show the frames they zapped: ${all.length}; that fix the distance: ${exact}`,
     slots,
   };
 }
