@@ -1,6 +1,7 @@
 /**
  * Invalidation and aging figures of an explanation.
  */
+import { Outcome } from './episodes.js';
 import { AGENTS, type Analysis } from './analysis.js';
 import { distributionOf } from './distribution.js';
 import { kindsMatching, largest, NONE } from './tables.js';
@@ -90,7 +91,7 @@ function handovers({ attempts, joins, outcome, waits, yields }: Analysis): Inval
     if (yields.handoverOf[wait] === NONE) continue;
     const attempt = joins.attemptOfWait[wait];
     if (attempt === NONE || attempt >= attempts.count) counts.other++;
-    else if (outcome[attempt] === 0) counts.useful++;
+    else if (outcome[attempt] === Outcome.mapped) counts.useful++;
     else counts.useless++;
   }
   return counts;

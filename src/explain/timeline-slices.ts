@@ -1,6 +1,7 @@
 /**
  * One slice of the timeline each: an episode, a lock wait, an invalidation, a stretch of holding mmu_lock.
  */
+import { Outcome } from './episodes.js';
 import type { TimelineSlice } from '../trace/timeline.js';
 import type { Analysis } from './analysis.js';
 import { episodeRow } from './summarise-faults.js';
@@ -36,7 +37,11 @@ export function waitSlice(analysis: Analysis, wait: number, id: number, track: n
   const handover = yields.handoverOf[wait] < analysis.invalidations.count;
   const attempt = joins.attemptOfWait[wait];
   const fate =
-    attempt < analysis.attempts.count ? (outcome[attempt] === 0 ? 'mapped' : 'not mapped') : undefined;
+    attempt < analysis.attempts.count
+      ? outcome[attempt] === Outcome.mapped
+        ? 'mapped'
+        : 'not mapped'
+      : undefined;
   return {
     id,
     track,

@@ -2,6 +2,7 @@
  * Hull retries: faults on pages that nobody invalidates, inside the one range that KVM keeps for all
  * invalidations.
  */
+import { Outcome } from '../episodes.js';
 import { CAUSES } from '../causes.js';
 import { episodeRow } from '../summarise-faults.js';
 import { largest } from '../tables.js';
@@ -20,7 +21,7 @@ export const hullRetries: FindingRule = ({ analysis, summary }) => {
   const code = CAUSES.indexOf('invalidation-hull');
   const perEpisode = new Uint32Array(analysis.episodes.count);
   for (let row = 0; row < analysis.attempts.count; row++) {
-    if (analysis.outcome[row] !== 4 || analysis.causes.cause[row] !== code) continue;
+    if (analysis.outcome[row] !== Outcome.retried || analysis.causes.cause[row] !== code) continue;
     perEpisode[analysis.episodes.ofAttempt[row]]++;
   }
   return {

@@ -1,6 +1,7 @@
 /**
  * Missing pre-check: the kernel is too old to turn covered faults away before they take mmu_lock.
  */
+import { Outcome } from '../episodes.js';
 import { preCheckAdvice } from './advice.js';
 import { number, type FindingRule } from './finding.js';
 
@@ -16,7 +17,7 @@ export const missingPreCheck: FindingRule = ({ analysis, summary }) => {
   if (isUnknown && retried < MANY_RETRIES) return undefined;
   let queued = 0;
   for (let row = 0; row < analysis.attempts.count; row++) {
-    if (analysis.outcome[row] === 4 && analysis.joins.attemptWaitNs[row] > 0) queued++;
+    if (analysis.outcome[row] === Outcome.retried && analysis.joins.attemptWaitNs[row] > 0) queued++;
   }
   const waited = `${number(queued)} of ${number(retried)} retried faults had waited for a lock first`;
   return {
