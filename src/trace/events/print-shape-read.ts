@@ -181,7 +181,8 @@ export class ShapeReader {
     for (;;) {
       const upper = hexDigit(bytes[at]);
       const lower = upper === 255 ? 255 : hexDigit(bytes[at + 1]);
-      if (lower === 255) break;
+      // A pair is a word of its own: `FA` of `FAIL` is none.
+      if (lower === 255 || bytes[at + 2] >= 48) break;
       if (count === this.#scratch.length) this.#scratch = doubled(this.#scratch);
       this.#scratch[count++] = (upper << 4) | lower;
       at += 2;
@@ -229,7 +230,10 @@ function matchWords(
   return at;
 }
 
-/** Position after the literal, or -1. A space stands for one or more; at the end of the line also for none. */
+/**
+ * Position after the literal, or -1. A space stands for one or more; for none at the end of the line, and where an empty
+ * text lies between two literals and the first has taken all spaces.
+ */
 function matchLiteral(
   bytes: Uint8Array,
   start: number,
@@ -244,7 +248,9 @@ function matchLiteral(
     if (bytes[at] === byte) {
       at++;
       if (byte === 32) while (bytes[at] === 32) at++;
-    } else if (byte !== 32 || i + 1 < stop || !endsLine(bytes[at])) return -1;
+    } else if (byte !== 32) return -1;
+    else if (i === offset && bytes[at - 1] === 32) continue;
+    else if (i + 1 < stop || !endsLine(bytes[at])) return -1;
   }
   return at;
 }
@@ -258,6 +264,7 @@ function findLiteral(
   length: number,
 ): number {
   const first = literals[offset];
+  if (first === 32 && bytes[start - 1] === 32 && matchLiteral(bytes, start, literals, offset, length) >= 0) return start;
   for (let at = start; ; at++) {
     const byte = bytes[at];
     if (byte === first) {

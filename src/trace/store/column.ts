@@ -71,6 +71,11 @@ export class ColumnBuilder {
     this.#absent[byte] |= 1 << (row & 7);
   }
 
+  /** Take back `setAbsent`, for the row that a late column begins with. */
+  setPresent(row: number): void {
+    if (this.#absent) this.#absent[row >> 3] &= ~(1 << (row & 7));
+  }
+
   finish(rows: number, strings: Strings, order?: Uint32Array): Column {
     let { low, high } = this;
     if (order) {

@@ -65,7 +65,9 @@ export class ArgumentReader {
 
   /** Whether one of the shapes fits the text; changes row `row`. */
   fits(bytes: Uint8Array, start: number, row: number): boolean {
-    return this.#shapes.some((shape) => this.shapeReader.read(shape, bytes, start, this.kind.columns, row) >= 0);
+    return this.#shapes.some(
+      (shape) => this.shapeReader.read(shape, bytes, start, this.kind.columns, row) >= 0,
+    );
   }
 
   #readNamed(bytes: Uint8Array, start: number, row: number): number {

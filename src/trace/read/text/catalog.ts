@@ -27,7 +27,12 @@ export class EventCatalog {
   readonly #entries = new Map<string, Entry>();
 
   /** @param withSystem names come as `system:name` */
-  constructor(builder: TraceBuilder, shapeReader: ShapeReader, namedReader: NamedReader, withSystem: boolean) {
+  constructor(
+    builder: TraceBuilder,
+    shapeReader: ShapeReader,
+    namedReader: NamedReader,
+    withSystem: boolean,
+  ) {
     this.#builder = builder;
     this.#shapeReader = shapeReader;
     this.#namedReader = namedReader;
@@ -47,7 +52,8 @@ export class EventCatalog {
   find(bytes: Uint8Array, view: DataView, start: number, end: number, args: number): ArgumentReader {
     // Names differ in length, in the middle or at the end; which is all that a slot needs to know.
     const middle = view.getInt32(Math.max(0, ((start + end) >> 1) - 4), true);
-    const hash = Math.imul(view.getInt32(end - 4, true), 0x9e3779b1) ^ Math.imul(middle + end - start, 0x85ebca6b);
+    const hash =
+      Math.imul(view.getInt32(end - 4, true), 0x9e3779b1) ^ Math.imul(middle + end - start, 0x85ebca6b);
     const slot = hash >>> 22;
     const known = this.#slots[slot];
     if (known && same(known.name, bytes, view, start, end)) return known.reader;
@@ -65,7 +71,8 @@ export class EventCatalog {
     const colon = this.#withSystem ? text.indexOf(String.fromCharCode(COLON)) : -1;
     const system = colon < 0 ? undefined : text.slice(0, colon);
     const name = text.slice(colon + 1);
-    const def = findEvent(name, system) ?? (system === undefined ? this.#fitting(name, bytes, args) : undefined);
+    const def =
+      findEvent(name, system) ?? (system === undefined ? this.#fitting(name, bytes, args) : undefined);
     if (def) return this.#reader(this.#builder.kind(def, true));
     const meaning = 'not in the event table; fields as the text shows them';
     const unknown: EventDef = { system: system ?? '', name, fields: [], print: [], since: '', meaning };
@@ -102,7 +109,8 @@ function same(name: Name, bytes: Uint8Array, view: DataView, start: number, end:
   const length = end - start;
   if (name.bytes.length !== length) return false;
   let i = 0;
-  for (; i + 4 <= length; i += 4) if (name.view.getInt32(i, true) !== view.getInt32(start + i, true)) return false;
+  for (; i + 4 <= length; i += 4)
+    if (name.view.getInt32(i, true) !== view.getInt32(start + i, true)) return false;
   for (; i < length; i++) if (name.bytes[i] !== bytes[start + i]) return false;
   return true;
 }

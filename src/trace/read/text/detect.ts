@@ -8,10 +8,12 @@ export type TextLayout = 'tracefs' | 'trace-cmd' | 'perf';
 
 const TIME = String.raw`\d+(?:\.\d+)?`;
 const taskLine = new RegExp(
-  String.raw`^.*?-\d+ +(?:\( *[\d-]+\) +)?\[\d+\] +(?<flags>[.a-zA-Z][.a-zA-Z0-9]{3,5} +)?${TIME}: `,
+  String.raw`^.*?[^ ]-\d+ +(?:\( *[\d-]+\) +)?\[\d+\] +(?<flags>[.a-zA-Z][.a-zA-Z0-9]{3,5} +)?${TIME}: `,
 );
 const latencyLine = new RegExp(String.raw`^.*?-\d+ +\d+[.dDbX][.nNplLbB][.hsHzZ][.\da-f]{1,3} +${TIME}: `);
-const perfLine = new RegExp(String.raw`^.*? +-?\d+(?:/-?\d+)? +(?:\[\d+\] +)?\d+\.\d+: +(?:\d+ +)?[^ ]+:(?: |$)`);
+const perfLine = new RegExp(
+  String.raw`^.*? +-?\d+(?:/-?\d+)? +(?:\[\d+\] +)?\d+\.\d+: +(?:\d+ +)?[^ ]+:(?: |$)`,
+);
 const tracefsHeader = /^# (?:tracer: |entries-in-buffer)|^# +(?:\||TASK-PID)/;
 const traceCmdHeader = /^(?:cpus=\d+|version = \d+|CPU \d+ is empty)$/;
 
@@ -32,7 +34,7 @@ function layoutOfLine(line: string): TextLayout | undefined {
  * @returns undefined when no line looks like a trace
  */
 export function detectTextLayout(head: Uint8Array): TextLayout | undefined {
-  for (let start = 0; start < head.length; ) {
+  for (let start = 0; start < head.length;) {
     const newline = head.indexOf(10, start);
     const end = newline < 0 ? head.length : newline;
     const layout = layoutOfLine(latin1(head, start, Math.min(end, start + 512)).trimEnd());

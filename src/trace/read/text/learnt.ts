@@ -31,7 +31,7 @@ export class LearntColumns {
   number(name: string, hex: boolean, value: NumberReader): ColumnBuilder | undefined {
     const index = this.#indexes.get(name);
     if (index !== undefined) return this.kind.columns[index];
-    const unsigned = hex || (value.high >= 0x80000000 && !value.negative);
+    const unsigned = hex || (value.high < 0 && !value.negative);
     const made = this.#add(name, unsigned ? 'u64' : 's64');
     return made < 0 ? undefined : this.kind.columns[made];
   }
@@ -55,7 +55,8 @@ export class LearntColumns {
   #add(name: string, type: FieldType): number {
     if (this.kind.columns.length >= MOST_COLUMNS) return -1;
     const field: FieldDef = { name, type, ctype: ctypes[type] ?? type };
-    this.kind.addColumn(field);
+    // Earlier rows lack it; the current row is the first that has it.
+    this.kind.addColumn(field).setPresent(this.kind.rows - 1);
     this.#indexes.set(name, this.kind.columns.length - 1);
     return this.kind.columns.length - 1;
   }

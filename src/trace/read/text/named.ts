@@ -67,7 +67,7 @@ export class NamedReader {
       const equals = nameEnd(bytes, at, stop);
       const valueStart = equals + 1;
       const next = nextName(bytes, valueStart, stop);
-      const valueEnd = trimmedEnd(bytes, valueStart, next);
+      const valueEnd = next < stop ? trimmedEnd(bytes, valueStart, next) : stop;
       const column = columnNamed(fields.names, bytes, at, equals, expected);
       if (fields.learnt) this.#learn(fields.learnt, bytes, at, equals, valueEnd, row);
       else if (column < 0 || this.#seen[column] === 1) this.complete = false;
@@ -82,15 +82,9 @@ export class NamedReader {
   }
 
   /** Text before the first `name=`. */
-  #leading(
-    fields: Fields,
-    bytes: Uint8Array,
-    start: number,
-    stop: number,
-    row: number,
-  ): number {
+  #leading(fields: Fields, bytes: Uint8Array, start: number, stop: number, row: number): number {
     const next = nextName(bytes, start, stop);
-    const end = trimmedEnd(bytes, start, next);
+    const end = next < stop ? trimmedEnd(bytes, start, next) : stop;
     if (!fields.learnt) this.complete = false;
     else if (end > start) this.#learnText(fields.learnt, 'args', bytes, start, end, row);
     return next;
@@ -109,7 +103,11 @@ export class NamedReader {
     const valueStart = equals + 1;
     if (width !== 0 && this.#number(width, false, bytes, valueStart, end)) {
       const column = learnt.number(name, bytes[valueStart + 1] === X, this.#numbers);
-      if (column && fitsExactly(this.#numbers, column) && this.#numbers.store(column, row, widthCode(column.field.type))) {
+      if (
+        column &&
+        fitsExactly(this.#numbers, column) &&
+        this.#numbers.store(column, row, widthCode(column.field.type))
+      ) {
         this.#markSeen(learnt.indexOf(column));
         return;
       }
@@ -154,7 +152,8 @@ export class NamedReader {
   ): boolean {
     const width = fields.widths[index];
     if (width === 0) return this.#storeText(column, bytes, start, end, row);
-    if (this.#number(width, fields.hex[index], bytes, start, end)) return this.#numbers.store(column, row, width);
+    if (this.#number(width, fields.hex[index], bytes, start, end))
+      return this.#numbers.store(column, row, width);
     const symbols = fields.symbols[index];
     if (!symbols?.read(bytes, start, end)) return false;
     column.low[row] = symbols.low;
@@ -212,7 +211,8 @@ export class NamedReader {
 function symbolsOf(kind: KindBuilder, field: FieldDef): SymbolReader | undefined {
   for (const shape of shapesOf(kind.def)) {
     for (const segment of shape.segments) {
-      if ('field' in segment && segment.name === field.name && segment.symbols) return SymbolReader.of(segment.symbols);
+      if ('field' in segment && segment.name === field.name && segment.symbols)
+        return SymbolReader.of(segment.symbols);
     }
   }
   return undefined;
@@ -220,7 +220,7 @@ function symbolsOf(kind: KindBuilder, field: FieldDef): SymbolReader | undefined
 
 /** A learnt signed column takes no decimal number above its range, which would turn negative. */
 function fitsExactly(numbers: NumberReader, column: ColumnBuilder): boolean {
-  return column.field.type === 'u64' ? !numbers.negative : numbers.negative || numbers.high < 0x80000000;
+  return column.field.type === 'u64' ? !numbers.negative : numbers.negative || numbers.high >= 0;
 }
 
 /** `ARRAY[e6, 10]`, or pairs of hex digits, as one char per byte. */
@@ -262,7 +262,7 @@ function nextName(bytes: Uint8Array, start: number, stop: number): number {
   return stop;
 }
 
-/** End of a value: spaces and one comma before the next name are no part of it. */
+/** End of a value before another name: the spaces and a comma between them are no part of it. */
 function trimmedEnd(bytes: Uint8Array, start: number, next: number): number {
   let at = next;
   while (at > start && bytes[at - 1] === SPACE) at--;

@@ -43,7 +43,8 @@ export class OtherLines {
     if (line === '') return 'headings';
     if (this.#layout === 'perf') {
       if (this.#perfLoss(line)) return 'losses';
-      if (bytes[start] === TAB || bytes[start] === HASH || stackLine.test(line) || perfRecord.test(line)) return 'headings';
+      if (bytes[start] === TAB || bytes[start] === HASH || stackLine.test(line) || perfRecord.test(line))
+        return 'headings';
     } else {
       if (this.#loss(line)) return 'losses';
       if (bytes[start] === HASH ? this.#comment(line) : this.#heading(line)) return 'headings';

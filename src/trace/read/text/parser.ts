@@ -86,8 +86,10 @@ export class TextParser implements LineSink {
       meta.hashedPointers = true;
       diagnostics.addNote('kernel pointers are printed as hashes: lock addresses are not the real ones');
     }
-    if (this.#taskHead?.cutComms) diagnostics.addNote('task names are cut to 8 characters (trace-cmd report -l)');
-    if (this.#perfHead?.noCpu) diagnostics.addNote('the text does not say on which CPU events ran: all are shown on CPU 0');
+    if (this.#taskHead?.cutComms)
+      diagnostics.addNote('task names are cut to 8 characters (trace-cmd report -l)');
+    if (this.#perfHead?.noCpu)
+      diagnostics.addNote('the text does not say on which CPU events ran: all are shown on CPU 0');
   }
 
   #format(): string {
@@ -104,7 +106,7 @@ export class TextParser implements LineSink {
   // Two loops, so that each calls one class of head only.
   #taskLines(head: TaskHead, bytes: Uint8Array, start: number, end: number): void {
     head.look(bytes);
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       this.lineNumber++;
       if (head.read(bytes, at)) {
         if (head.buffer !== '' || this.#builder.buffer !== 0) this.#setBuffer(head.buffer);
@@ -115,7 +117,7 @@ export class TextParser implements LineSink {
 
   #perfLines(head: PerfHead, bytes: Uint8Array, start: number, end: number): void {
     head.look(bytes);
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       this.lineNumber++;
       at = head.read(bytes, at) ? this.#event(head, bytes, at) : this.#other(bytes, at);
     }

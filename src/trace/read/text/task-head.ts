@@ -19,7 +19,8 @@ import type { TaskNames } from './tasks.js';
 /** Bytes of a line in which the comm and thread id must be. */
 const SEARCHED = 256;
 /** What a line needs before its thread id ends: a comm, `-`, the id; and after it what looks like a CPU. */
-const anchor = /^( *)(.*?)-(\d{1,10}) +(?=(?:\( *[\d-]+\) +)?\[\d+\] |\d+[.dDbX][.nNplLbB][.hsHzZ][.\da-f]{1,3} )/;
+const anchor =
+  /^( *)(.*?)-(\d{1,10}) +(?=(?:\( *[\d-]+\) +)?\[\d+\] |\d+[.dDbX][.nNplLbB][.hsHzZ][.\da-f]{1,3} )/;
 
 export class TaskHead extends LineHead {
   /** `trace-cmd report -l` was seen: it cuts comms to 8 characters. */
@@ -47,14 +48,17 @@ export class TaskHead extends LineHead {
 
   /** Read a line whose thread id follows the dash at `dash`. */
   #readAt(bytes: Uint8Array, start: number, dash: number): boolean {
-    let at = dash + 1;
+    // Our own writer prints the thread id -1 of perf's unknown tasks; the kernel has none.
+    const first = bytes[dash + 1] === 45 ? dash + 2 : dash + 1;
+    let at = first;
     let tid = 0;
     let digit = bytes[at] - 48;
     while (digit >= 0 && digit <= 9) {
       tid = tid * 10 + digit;
       digit = bytes[++at] - 48;
     }
-    if (at === dash + 1 || at > dash + 11 || bytes[at] !== 32) return false;
+    if (at === first || at > first + 10 || bytes[at] !== 32) return false;
+    if (first > dash + 1) tid = -tid;
     while (bytes[at] === 32) at++;
     at = bytes[at] === 91 ? this.#cpu(bytes, at + 1) : this.#unusualCpu(bytes, at);
     if (at < 0) return false;
@@ -131,7 +135,7 @@ export class TaskHead extends LineHead {
     if (!found) return false;
     const [, indent, comm] = found;
     // Only a prefix makes this longer than a comm can be.
-    const prefix = comm.length >= 16 ? /^(.*?): +(?=[^ ])/.exec(comm) : null;
+    const prefix = this.#traceCmd && comm.length >= 16 ? /^(.*?): +(?=[^ ])/.exec(comm) : null;
     const commStart = start + indent.length + (prefix?.[0].length ?? 0);
     const dash = start + indent.length + comm.length;
     if (!this.#readAt(bytes, commStart, dash)) return false;

@@ -57,7 +57,8 @@ export class TaskNames {
 
   /** The number of the task with the comm [start, end); -1 when that holds a line end and so is no comm. */
   find(bytes: Uint8Array, start: number, end: number, tid: number): number {
-    if (end - start > COMM_WIDTH || end === start || bytes[start] === SPACE) return this.#task(bytes, start, end, tid);
+    if (end - start > COMM_WIDTH || end === start || bytes[start] === SPACE)
+      return this.#task(bytes, start, end, tid);
     const padding = COMM_WIDTH - (end - start);
     const padded = this.#padded;
     padded.fill(SPACE, 0, padding);

@@ -38,6 +38,7 @@ export class TextReader implements StreamReader {
     let rest = chunk;
     for (const size of [FIRST_LOOK, HEAD]) {
       if (this.#running) break;
+      if (this.#headLength >= size) continue;
       rest = this.#fillHead(rest, size);
       if (this.#headLength < size) return;
       this.#tryStart();
