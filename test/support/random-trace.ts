@@ -33,6 +33,8 @@ export interface SpecOptions {
   /** Arbitrary for text fields; the default is any bytes but NUL. */
   readonly text?: fc.Arbitrary<string>;
   readonly comm?: fc.Arbitrary<string>;
+  /** A byte of a blob; the default is any. */
+  readonly byte?: fc.Arbitrary<number>;
   readonly buffers?: readonly string[];
   readonly origin?: fc.Arbitrary<bigint>;
   readonly maxEvents?: number;
@@ -83,14 +85,16 @@ function toCpuList(cpus: readonly number[]): string {
   return parts.join(',');
 }
 
-function valueOf(type: FieldType, text: fc.Arbitrary<string>): fc.Arbitrary<Value> {
+function valueOf(
+  type: FieldType,
+  text: fc.Arbitrary<string>,
+  byte: fc.Arbitrary<number>,
+): fc.Arbitrary<Value> {
   switch (type) {
     case 'string':
       return text;
     case 'bytes':
-      return fc
-        .array(fc.integer({ min: 0, max: 255 }), { maxLength: 20 })
-        .map((b) => String.fromCharCode(...b));
+      return fc.array(byte, { maxLength: 20 }).map((b) => String.fromCharCode(...b));
     case 'cpumask':
       return cpuList;
     case 'bool':
@@ -113,6 +117,7 @@ function kindSpec(index: number): fc.Arbitrary<EventDef> {
 /** An arbitrary small trace. */
 export function traceSpec(options: SpecOptions = {}): fc.Arbitrary<TraceSpec> {
   const { text = anyText, comm = anyText, buffers = [''], maxEvents = 40, mostCpu = 5 } = options;
+  const byte = options.byte ?? fc.integer({ min: 0, max: 255 });
   const origin = options.origin ?? fc.constantFrom(0n, 12_345n, 2n ** 60n);
   return fc.tuple(kindSpec(0), kindSpec(1), kindSpec(2)).chain((kinds) => {
     const event = fc.integer({ min: 0, max: kinds.length - 1 }).chain((kind) =>
@@ -127,7 +132,7 @@ export function traceSpec(options: SpecOptions = {}): fc.Arbitrary<TraceSpec> {
         task: fc.nat(3),
         flags: fc.integer({ min: 0, max: 0xffff }),
         buffer: fc.nat(buffers.length - 1),
-        values: fc.tuple(...kinds[kind].fields.map((field) => valueOf(field.type, text))),
+        values: fc.tuple(...kinds[kind].fields.map((field) => valueOf(field.type, text, byte))),
       }),
     );
     return fc.record({

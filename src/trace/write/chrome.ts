@@ -2,7 +2,7 @@
  * Writes Chrome JSON traces, for viewers that read nothing else: a timeline as complete events (X) that nest,
  * its flows as s and f, and, where asked for, the raw events as instants (i).
  *
- *     {"ph":"i","s":"t","name":"contention_end","cat":"lock","ts":12.345,"pid":1,"tid":7,"cpu":3,"args":{...}}
+ *     {"ph":"i","s":"t","name":"contention_end","cat":"lock","ts":12.345,"pid":1,"tid":7,"cpu":3,"args":{..}}
  *
  * Times are microseconds with three decimals, so exact; integers above 2^53 are strings.
  */

@@ -63,8 +63,6 @@ export interface KindLayout {
   readonly fixedSize: number;
   /** Bytes of the longest event, dynamic part included. */
   readonly longest: number;
-  /** Values longer than the format can say, cut when written. */
-  readonly cut: number;
   /** The text of events/SYSTEM/NAME/format. */
   readonly format: string;
 }
@@ -74,7 +72,6 @@ export function layoutKind(kind: KindTable, id: number): KindLayout {
   const fields: FieldLayout[] = [];
   let offset = COMMON_SIZE;
   let dynamic = 0;
-  let cut = 0;
   for (const column of kind.columns) {
     const place = placeField(column, kind.length);
     offset = Math.ceil(offset / place.align) * place.align;
@@ -82,12 +79,11 @@ export function layoutKind(kind: KindTable, id: number): KindLayout {
     fields.push({ name, type, column, offset, ...place });
     offset += place.size;
     dynamic += place.longest;
-    cut += place.cut;
   }
   // The dynamic part may start anywhere; a word boundary keeps CPU masks aligned for readers that care.
   const fixedSize = Math.ceil(offset / 4) * 4;
   const longest = fixedSize + dynamic;
-  return { id, fields, fixedSize, longest, cut, format: formatText(kind, id, fields) };
+  return { id, fields, fixedSize, longest, format: formatText(kind, id, fields) };
 }
 
 interface Placement {
@@ -98,7 +94,6 @@ interface Placement {
   readonly place: 'number' | 'fixed' | 'dynamic';
   /** Most bytes in the dynamic part. */
   readonly longest: number;
-  readonly cut: number;
 }
 
 function placeField(column: Column, rows: number): Placement {
@@ -107,7 +102,7 @@ function placeField(column: Column, rows: number): Placement {
   if (size !== undefined) {
     const usable = ctype !== '' && !/\[|__data_loc|__rel_loc/.test(ctype);
     const own = usable ? ctype : (NUMBER_CTYPE[type] ?? 'int');
-    return { ctype: own, size, align: size, signed: type[0] === 's', place: 'number', longest: 0, cut: 0 };
+    return { ctype: own, size, align: size, signed: type[0] === 's', place: 'number', longest: 0 };
   }
   const lengths = valueLengths(column, rows);
   const declared = /^(?!__data_loc|__rel_loc)[^[]*\[(\d+)\]$/.exec(ctype);
@@ -116,20 +111,20 @@ function placeField(column: Column, rows: number): Placement {
     // A char array keeps its final NUL; a blob is fixed only if every row fills it, for its length is data
     // too.
     const fits = type === 'string' ? lengths.most < room : lengths.most === room && lengths.least === room;
-    if (fits) return { ctype, size: room, align: 1, signed: false, place: 'fixed', longest: 0, cut: 0 };
+    if (fits) return { ctype, size: room, align: 1, signed: false, place: 'fixed', longest: 0 };
   }
   const own =
     type === 'cpumask' ? '__data_loc cpumask_t' : type === 'string' ? '__data_loc char[]' : '__data_loc u8[]';
-  const longest = Math.min(MOST_DYNAMIC, lengths.most + (type === 'string' ? 1 : 0));
-  return { ctype: own, size: 4, align: 4, signed: false, place: 'dynamic', longest, cut: lengths.over };
+  // One more for the final NUL of a text, or the guard behind a blob.
+  const longest = Math.min(MOST_DYNAMIC, lengths.most) + 1;
+  return { ctype: own, size: 4, align: 4, signed: false, place: 'dynamic', longest };
 }
 
-/** Shortest and longest value of an interned column in bytes, and how many rows exceed a dynamic field. */
-function valueLengths(column: Column, rows: number): { least: number; most: number; over: number } {
+/** Shortest and longest value of an interned column in bytes. */
+function valueLengths(column: Column, rows: number): { least: number; most: number } {
   const known = new Map<number, number>();
   let least = Infinity;
   let most = 0;
-  let over = 0;
   for (let row = 0; row < rows; row++) {
     const id = column.values[row];
     let length = known.get(id);
@@ -137,9 +132,8 @@ function valueLengths(column: Column, rows: number): { least: number; most: numb
       known.set(id, (length = valueBytes(column.field.type, column.strings.text(id)).length));
     if (length < least) least = length;
     if (length > most) most = length;
-    if (length >= MOST_DYNAMIC) over++;
   }
-  return { least, most, over };
+  return { least, most };
 }
 
 /** The bytes of an interned value, without a final NUL. */

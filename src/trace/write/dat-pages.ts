@@ -38,6 +38,10 @@ export class PageWriter {
   readonly #page: Uint8Array;
   readonly #view: DataView;
   readonly #values = new Map<string, Uint8Array>();
+  /** Values of which some or all bytes did not fit so far. */
+  cut = 0;
+  /** Bytes of each dynamic field of the event being written. */
+  readonly #held: number[] = [];
   /** End of the records in the current page. */
   #at = PAGE_HEADER;
   /** Where records must end in the current page. */
@@ -119,15 +123,20 @@ export class PageWriter {
     return this.#page;
   }
 
-  /** Bytes of an event, a multiple of 4. */
+  /** Bytes of an event, a multiple of 4; also says how much of each dynamic value it holds. */
   #eventSize(layout: KindLayout, row: number): number {
     let size = layout.fixedSize;
-    for (const field of layout.fields) if (field.place === 'dynamic') size += this.#dynamicSize(field, row);
+    let count = 0;
+    for (const field of layout.fields) {
+      if (field.place !== 'dynamic') continue;
+      const wanted = this.#value(field, row).length + (field.type === 'string' ? 1 : 0);
+      // Offset and length have 16 bits each: what begins beyond them is left empty.
+      const held = size > MOST_DYNAMIC ? 0 : Math.min(MOST_DYNAMIC, wanted);
+      if (held < wanted) this.cut++;
+      this.#held[count++] = held;
+      size += held + guardOf(field);
+    }
     return (size + 3) & ~3;
-  }
-
-  #dynamicSize(field: FieldLayout, row: number): number {
-    return Math.min(MOST_DYNAMIC, this.#value(field, row).length + (field.type === 'string' ? 1 : 0));
   }
 
   /** Time and length of the record whose data comes next. */
@@ -158,14 +167,15 @@ export class PageWriter {
     view.setUint16(start + 2, trace.flags[event], true);
     view.setInt32(start + 4, trace.tasks[trace.task[event]].tid, true);
     let dynamic = layout.fixedSize;
+    let count = 0;
     for (const field of layout.fields) {
       if (field.place === 'number') this.#number(start + field.offset, field, row);
       else if (field.place === 'fixed') this.#page.set(this.#value(field, row), start + field.offset);
       else {
-        const size = this.#dynamicSize(field, row);
-        this.#page.set(this.#value(field, row).subarray(0, MOST_DYNAMIC), start + dynamic);
-        view.setUint32(start + field.offset, dynamic + size * 0x10000, true);
-        dynamic += size;
+        const size = this.#held[count++];
+        this.#page.set(this.#value(field, row).subarray(0, size), start + dynamic);
+        view.setUint32(start + field.offset, (size > 0 ? dynamic : layout.fixedSize) + size * 0x10000, true);
+        dynamic += size + guardOf(field);
       }
     }
     this.#at = start + ((dynamic + 3) & ~3);
@@ -201,4 +211,12 @@ export class PageWriter {
     }
     return bytes;
   }
+}
+
+/**
+ * Bytes of 0 behind a dynamic field that are not part of it: `trace-cmd report -R` prints a blob that looks
+ * like text up to the next 0, wherever that is.
+ */
+function guardOf(field: FieldLayout): number {
+  return field.type === 'bytes' ? 1 : 0;
 }

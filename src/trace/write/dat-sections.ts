@@ -33,7 +33,7 @@ export const HEADER_EVENT = [
 ].join('\n');
 
 /** Grows by what is put in; little endian. */
-export class ByteList {
+class ByteList {
   #parts: Uint8Array[] = [];
   #length = 0;
 
@@ -81,7 +81,7 @@ export class ByteList {
 }
 
 /** A section being filled; `end` writes it and remembers the option that points to it. */
-export class Section extends ByteList {
+class Section extends ByteList {
   constructor(
     readonly id: number,
     readonly done: (section: Section) => void,

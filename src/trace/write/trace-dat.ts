@@ -49,7 +49,7 @@ export function writeTraceDat(trace: Trace, sink: PatchableSink): WriteSummary {
   const layouts = trace.kinds.map((kind, index) => layoutKind(kind, FIRST_ID + index));
   if (FIRST_ID + layouts.length > 0xffff) throw new InputError('too many kinds of event for a trace.dat');
   const pageSize = fittingPageSize(layouts);
-  noteWhatIsLost(trace, layouts, notes);
+  noteWhatIsLost(trace, notes);
   const cpus = cpuCount(trace);
   const clock = clockName(trace, notes);
   const out = new SectionWriter(sink);
@@ -65,6 +65,8 @@ export function writeTraceDat(trace: Trace, sink: PatchableSink): WriteSummary {
   for (let buffer = 0; buffer < buffers.length; buffer++) {
     writeBuffer(out, writer, { index: buffer, name: buffers[buffer], clock, cpus });
   }
+  if (writer.cut > 0)
+    notes.push(`${writer.cut} value(s) are cut: a trace.dat holds 65,534 bytes of each event's texts`);
   const unmarked = trace.diagnostics.losses.filter((loss) => loss.beforeTime === undefined).length;
   if (unmarked > 0)
     notes.push(`${unmarked} loss(es) have no event after them on their CPU and are not marked`);
@@ -195,9 +197,7 @@ function clockName(trace: Trace, notes: string[]): string {
   return 'local';
 }
 
-function noteWhatIsLost(trace: Trace, layouts: readonly KindLayout[], notes: string[]): void {
-  const cut = layouts.reduce((sum, layout) => sum + layout.cut, 0);
-  if (cut > 0) notes.push(`${cut} value(s) longer than 65,534 bytes are cut: a trace.dat cannot hold them`);
+function noteWhatIsLost(trace: Trace, notes: string[]): void {
   let absent = 0;
   for (const kind of trace.kinds) {
     for (const column of kind.columns) {

@@ -1,27 +1,27 @@
 /**
  * One event of a Chrome trace, taken apart.
  */
-import { JsonCursor, type JsonValue } from './json-cursor.js';
 import type { Strings } from '../../store/strings.js';
+import { NO_VALUE } from './chrome-numbers.js';
+import { JsonCursor, type JsonValue } from './json-cursor.js';
 
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 const COMMA = 0x2c;
 const COLON = 0x3a;
 
-/** Members that are read; all are as the file has them, numbers as text. */
+/** Members that are read. */
 export class ChromeEvent {
   ph = '';
   name = '';
   cat = '';
-  /** Microseconds; '' where there is none. */
-  ts = '';
-  dur = '';
-  pid = '';
-  tid = '';
+  /** Microseconds. */
+  ts = NO_VALUE;
+  dur = NO_VALUE;
+  tid = NO_VALUE;
   /** Written by Faultline: CPU, and the flags of the ring buffer. */
-  cpu = '';
-  flags = '';
+  cpu = NO_VALUE;
+  flags = NO_VALUE;
   /** Members of `args`. */
   readonly args: { name: string; value: JsonValue }[] = [];
   readonly #cursor: JsonCursor;
@@ -32,7 +32,8 @@ export class ChromeEvent {
 
   /** Read the object in these bytes; false when it is no JSON object. */
   read(bytes: Uint8Array, start: number, end: number): boolean {
-    this.ph = this.name = this.cat = this.ts = this.dur = this.pid = this.tid = this.cpu = this.flags = '';
+    this.ph = this.name = this.cat = '';
+    this.ts = this.dur = this.tid = this.cpu = this.flags = NO_VALUE;
     this.args.length = 0;
     const cursor = this.#cursor.reset(bytes, start, end);
     return this.#object((name) => this.#member(name)) && cursor.position === end;
@@ -63,13 +64,14 @@ export class ChromeEvent {
       case 'ph':
       case 'name':
       case 'cat':
+        this[name] = value.text;
+        break;
       case 'ts':
       case 'dur':
-      case 'pid':
       case 'tid':
       case 'cpu':
       case 'flags':
-        this[name] = value.text;
+        this[name] = value;
         break;
       default:
     }

@@ -13,7 +13,7 @@ import type { StreamReader } from '../source.js';
 import { ThreadNames } from '../thread-names.js';
 import { ArrayScanner } from './array-scanner.js';
 import { ChromeEvent } from './chrome-event.js';
-import { ChromeTimes, integer } from './chrome-numbers.js';
+import { ChromeTimes, decimalText, integer } from './chrome-numbers.js';
 import type { JsonValue } from './json-cursor.js';
 
 /** System of events without a category. */
@@ -140,9 +140,10 @@ export class ChromeReader implements StreamReader {
     }
   }
 
-  #tid(text: string): number {
-    const value = integer(text);
-    if (value !== undefined && value >= -(2n ** 31n) && value < 2n ** 32n) return Number(value);
+  #tid(value: JsonValue): number {
+    const exact = integer(value);
+    if (exact !== undefined && exact >= -(2 ** 31) && exact < 2 ** 32) return Number(exact);
+    const text = textOf(value);
     let tid = this.#namedTids.get(text);
     if (tid === undefined) {
       tid = FIRST_MADE_UP_TID + Math.min(this.#namedTids.size, MOST_NAMED_TIDS);
@@ -176,21 +177,30 @@ function isFieldType(text: string | undefined): text is FieldType {
 
 function stage(kind: LearnedKind, name: string, value: JsonValue, offset: number): void {
   if (value.kind === 'number') {
-    const exact = integer(value.text);
-    if (exact === undefined) kind.text(name, value.text, offset);
+    const exact = integer(value);
+    if (exact === undefined) kind.text(name, textOf(value), offset);
     else stageInteger(kind, name, exact, offset);
   } else if (value.text === 'true' && value.kind === 'word') kind.number(name, 1, 0, false, offset);
   else if (value.text === 'false' && value.kind === 'word') kind.number(name, 0, 0, false, offset);
   else if (value.kind !== 'word') kind.text(name, value.text, offset);
 }
 
-function stageInteger(kind: LearnedKind, name: string, value: bigint, offset: number): void {
+function stageInteger(kind: LearnedKind, name: string, value: bigint | number, offset: number): void {
+  if (typeof value === 'number') {
+    kind.number(name, value >>> 0, Math.floor(value / 2 ** 32) >>> 0, true, offset);
+    return;
+  }
   const low = Number(BigInt.asUintN(32, value));
   const high = Number(BigInt.asUintN(32, value >> 32n));
   kind.number(name, low, high, value < 2n ** 63n, offset);
 }
 
-function smallInteger(text: string): number {
-  const value = Number(text);
-  return Number.isInteger(value) && value >= 0 ? value : 0;
+/** The text of a value, as the file has it. */
+function textOf(value: JsonValue): string {
+  return value.small ? decimalText(value.small) : value.text;
+}
+
+function smallInteger(value: JsonValue): number {
+  const number = integer(value);
+  return typeof number === 'number' && number >= 0 ? number : 0;
 }

@@ -8,6 +8,8 @@ import type { Strings } from '../../store/strings.js';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+/** Digits that a double always holds exactly. */
+const MOST_EXACT_DIGITS = 15;
 const encoder = new TextEncoder();
 
 /** A JSON value as it stands in the file. */
@@ -15,6 +17,14 @@ export interface JsonValue {
   readonly kind: 'text' | 'number' | 'word' | 'nested';
   /** Decoded string, digits, `true` `false` `null`, or the JSON text of an object or array. */
   readonly text: string;
+  /** An integer, or decimal fraction, of few enough digits to be exact; its `text` is then ''. */
+  readonly small?: SmallNumber;
+}
+
+/** `digits` / 10^`decimals`. */
+export interface SmallNumber {
+  readonly digits: number;
+  readonly decimals: number;
 }
 
 export class JsonCursor {
@@ -78,6 +88,8 @@ export class JsonCursor {
       return text === undefined ? undefined : { kind: 'text', text };
     }
     const start = this.#at;
+    const small = this.#small();
+    if (small) return { kind: 'number', text: '', small };
     if (next === 0x7b || next === 0x5b) {
       if (!this.#nested()) return undefined;
       return { kind: 'nested', text: this.#slice(start) };
@@ -86,6 +98,27 @@ export class JsonCursor {
     const text = this.#slice(start);
     if (/^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(text)) return { kind: 'number', text };
     return /^(?:true|false|null)$/.test(text) ? { kind: 'word', text } : undefined;
+  }
+
+  /** Most numbers: perhaps a minus, at most 15 digits, perhaps a point among them. Takes no others. */
+  #small(): SmallNumber | undefined {
+    const bytes = this.#bytes;
+    const negative = bytes[this.#at] === 0x2d;
+    const first = negative ? this.#at + 1 : this.#at;
+    let at = first;
+    let digits = 0;
+    let point = -1;
+    for (; at < this.#end; at++) {
+      const byte = bytes[at];
+      if (byte >= 0x30 && byte <= 0x39) digits = digits * 10 + byte - 0x30;
+      else if (byte === 0x2e && point < 0 && at > first) point = at;
+      else break;
+    }
+    const length = at - first - (point < 0 ? 0 : 1);
+    const whole = at >= this.#end || !isWordByte(bytes[at]);
+    if (!whole || length < 1 || length > MOST_EXACT_DIGITS || point === at - 1) return undefined;
+    this.#at = at;
+    return { digits: negative ? 0 - digits : digits, decimals: point < 0 ? 0 : at - point - 1 };
   }
 
   /** Skip an object or array. */

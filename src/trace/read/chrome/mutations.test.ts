@@ -17,7 +17,8 @@ import { ChromeReader } from './chrome-reader.js';
 const MUTATIONS = 10_000;
 const OTHERS = `,{"ph":"B","name":"b","ts":1},{"ph":"E","ts":2},
 {"ph":"X","name":"x","ts":3,"dur":1.5,"args":{"a":[1,{"b":2}]}},{"ph":"s","id":1,"ts":4},
-{"ph":"C","name":"c","ts":5,"args":{"v":-1e3}},{"ph":"M","name":"thread_name","tid":"t","args":{"name":"n"}}]}`;
+{"ph":"C","name":"c","ts":5,"args":{"v":-1e3}},
+{"ph":"M","name":"thread_name","tid":"t","args":{"name":"n"}}]}`;
 
 /** The trace, or the one line that says why there is none; anything else thrown fails the test. */
 function attempt(bytes: Uint8Array, chunk: number): Trace | string {
