@@ -26,6 +26,7 @@ function faultlineWith(options: { input?: string | Uint8Array; cwd?: string }, .
     cwd: folder,
     encoding: 'utf8',
     maxBuffer: 1 << 28,
+    timeout: 60_000,
     ...options,
   });
   return { code: result.status, out: result.stdout, err: result.stderr };
@@ -129,14 +130,14 @@ describe('wrong input gets one line and exit code 2', () => {
     [
       'study with a typo',
       ['study', file('s.yaml', 'version: 1\ntitle: x\nintro: y\nrecordngs: []\n')],
-      /s\.yaml:\d+: /,
+      /s\.yaml:4 \(recordngs\): there is no such field/,
     ],
     ['study that is not YAML', ['study', file('b.yaml', 'version: [1\n')], /b\.yaml:\d+: /],
   ];
   for (const [what, args, line] of cases) {
     it(what, () => {
       const { code, out, err } = faultline(...args);
-      expect(err).toMatch(line);
+      expect(err.trimEnd()).toMatch(line);
       expect(err.trimEnd().split('\n')).toHaveLength(1);
       expect([code, out]).toEqual([2, '']);
     });
@@ -146,7 +147,7 @@ describe('wrong input gets one line and exit code 2', () => {
     for (const args of [['explian'], ['explain'], ['explain', recording, '--jsn']]) {
       const { code, err } = faultline(...args);
       expect(code).toBe(2);
-      expect(err).toMatch(/^faultline: .*\n.*--help/);
+      expect(err).toMatch(/^faultline: .*\n(.*\n)?.*--help/);
     }
   });
 });
@@ -199,5 +200,5 @@ xz.it('says what to install when xz is missing, with exit code 3', () => {
     env: { ...process.env, PATH: folder },
   });
   expect(result.status).toBe(3);
-  expect(result.stderr).toMatch(/^faultline: x\.xz is compressed with xz.*install xz-utils.*\n$/);
+  expect(result.stderr).toMatch(/^faultline: .*needs the program xz.*install xz-utils.*\n$/);
 });

@@ -81,7 +81,7 @@ async function run(input: string, output: string, options: ConvertOptions): Prom
   let trace: Trace;
   try {
     const onProgress = (done: number, total: number | undefined) => progress.update(done, total);
-    trace = await readTrace(input === '-' ? '/dev/stdin' : input, {
+    trace = await readTrace(input, {
       filter: filterFrom(options),
       onProgress,
     });

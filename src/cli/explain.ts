@@ -68,10 +68,9 @@ async function run(files: readonly string[], options: ExplainCommandOptions): Pr
 
 async function explainFile(file: string, options: ExplainCommandOptions): Promise<ReportInput> {
   const progress = new Progress(`reading ${basename(file)}`);
-  const path = file === '-' ? '/dev/stdin' : file;
   try {
     const onProgress = (done: number, total: number | undefined) => progress.update(done, total);
-    const trace = await readTrace(path, { filter: filterFrom(options), onProgress });
+    const trace = await readTrace(file, { filter: filterFrom(options), onProgress });
     if (trace.length === 0 && trace.diagnostics.filtered === 0) {
       throw new InputError(`holds no events (${trace.meta.format})`, { file });
     }

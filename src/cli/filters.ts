@@ -19,14 +19,16 @@ export function addFilters(command: Command): Command {
   ];
   return command
     .option(
-      '--window FROM..TO',
+      '--window <from..to>',
       'keep this time only: 12.5s..12.9s by the trace clock, +100ms..+2s from its first event',
     )
     .addOption(
-      new Option('--task LIST', 'keep these threads: tids or names, separated by commas').argParser(collect),
+      new Option('--task <list>', 'keep these threads: tids or names, separated by commas').argParser(
+        collect,
+      ),
     )
     .addOption(
-      new Option('--event LIST', 'keep these events: kvm:*, contention_begin, ...').argParser(collect),
+      new Option('--event <list>', 'keep these events: kvm:*, contention_begin, ...').argParser(collect),
     );
 }
 

@@ -27,16 +27,25 @@ export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>): 
   if (syntax) throw new InputError(syntax.message, { file: path, line: lines.linePos(syntax.pos[0]).line });
   const result = schema.safeParse(document.toJS());
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue.path
+  const { message, path: place } = problemOf(result.error.issues);
+  const field = place
     .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
     .join('')
     .replace(/^\./, '');
-  throw new InputError(issue.message, {
+  throw new InputError(message, {
     file: path,
-    line: lineOf(document, issue.path, lines),
+    line: lineOf(document, place, lines),
     ...(field === '' ? {} : { field }),
   });
+}
+
+/** What to tell of all that is wrong: a misspelt field first, because it explains the one that is missing. */
+function problemOf(issues: readonly z.core.$ZodIssue[]): { message: string; path: readonly PropertyKey[] } {
+  const unknown = issues.find((issue) => issue.code === 'unrecognized_keys');
+  if (unknown) return { message: 'there is no such field', path: [...unknown.path, unknown.keys[0]] };
+  const [issue] = issues;
+  const isMissing = issue.code === 'invalid_type' && issue.message.endsWith('received undefined');
+  return { message: isMissing ? 'is missing' : issue.message, path: issue.path };
 }
 
 /** Line of the field, or of the nearest thing around it that is there. */

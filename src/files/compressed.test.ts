@@ -2,7 +2,7 @@
  * Goal: a compressed recording is the recording, whichever program compressed it, and damage is said in one line.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -20,7 +20,8 @@ const plain = Buffer.from(Array.from({ length: 60_000 }, (_, i) => `${(i * i) % 
 
 async function unpack(path: string, compression: Compression): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of decompressed(path, compression)) chunks.push(new Uint8Array(chunk));
+  for await (const chunk of decompressed(createReadStream(path), compression))
+    chunks.push(new Uint8Array(chunk));
   return Buffer.concat(chunks);
 }
 

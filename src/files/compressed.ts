@@ -1,8 +1,8 @@
 /**
- * Bytes of a file that may be compressed: `.gz`, `.zst`, `.xz`, told by content and not by name.
+ * Bytes that may be compressed with gzip, zstd or xz, told by content and not by name.
  */
 import { spawn } from 'node:child_process';
-import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { InputError, MachineError } from '../trace/errors.js';
@@ -21,38 +21,47 @@ export function detectCompression(head: Uint8Array): Compression {
   return found ? found[0] : 'none';
 }
 
-/** The decompressed bytes of `path`, in chunks. Damage becomes an InputError that names the file. */
-export async function* decompressed(path: string, compression: Compression): AsyncGenerator<Uint8Array> {
+/** The decompressed bytes of `packed`, in chunks. Damage becomes an InputError. */
+export async function* decompressed(
+  packed: AsyncIterable<Uint8Array>,
+  compression: Compression,
+): AsyncGenerator<Uint8Array> {
   try {
     switch (compression) {
       case 'none':
-        yield* createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
+        yield* packed;
         break;
       case 'gzip':
-        yield* createReadStream(path).pipe(createGunzip({ chunkSize: 1 << 18 })) as AsyncIterable<Uint8Array>;
+        yield* gunzip(packed);
         break;
       case 'zstd':
-        yield* unzstd(path);
+        yield* unzstd(packed);
         break;
       case 'xz':
-        yield* unxz(path);
+        yield* unxz(packed);
     }
   } catch (error) {
-    if (error instanceof InputError) throw error.inFile(path);
-    if (error instanceof MachineError) throw error;
+    if (error instanceof InputError || error instanceof MachineError || compression === 'none') throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new InputError(`the ${compression} data is damaged or cut off (${reason})`, { file: path });
+    throw new InputError(`the ${compression} data is damaged or cut off (${reason})`);
   }
 }
 
-async function* unzstd(path: string): AsyncGenerator<Uint8Array> {
+async function* gunzip(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const source = Readable.from(packed);
+  const unpacked = createGunzip({ chunkSize: 1 << 18 });
+  source.on('error', (error) => unpacked.destroy(error));
+  yield* source.pipe(unpacked) as AsyncIterable<Uint8Array>;
+}
+
+async function* unzstd(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   let ready: Uint8Array[] = [];
   let ended = false;
   const stream = new Decompress((chunk, final) => {
-    if (chunk.length > 0) ready.push(chunk.slice());
+    if (chunk.length > 0) ready.push(new Uint8Array(chunk));
     ended ||= final === true;
   });
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of packed) {
     stream.push(chunk);
     yield* ready;
     ready = [];
@@ -63,26 +72,32 @@ async function* unzstd(path: string): AsyncGenerator<Uint8Array> {
 }
 
 /** xz has no decoder in Node; the system's `xz` is asked. */
-async function* unxz(path: string): AsyncGenerator<Uint8Array> {
-  const child = spawn('xz', ['--decompress', '--stdout', '--', path], { stdio: ['ignore', 'pipe', 'pipe'] });
+async function* unxz(packed: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const child = spawn('xz', ['--decompress', '--stdout'], { stdio: ['pipe', 'pipe', 'pipe'] });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     complaint = (complaint + text).slice(0, 500);
   });
+  // xz may stop reading before we stop writing; what it says on stderr is the reason.
+  child.stdin.on('error', () => undefined);
+  Readable.from(packed).pipe(child.stdin);
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', resolve);
   });
-  // Handled below; without this a failing spawn would be an unhandled rejection first.
+  // Awaited below; without this a failing spawn would be an unhandled rejection first.
   ended.catch(() => undefined);
   try {
     yield* child.stdout as AsyncIterable<Uint8Array>;
     const code = await ended;
-    if (code !== 0) throw new Error(complaint.trim().split('\n')[0] || `xz ended with ${code}`);
+    if (code !== 0)
+      throw new Error(
+        complaint.trim().split('\n')[0].replace('xz: (stdin): ', '') || `xz ended with ${code}`,
+      );
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
       throw new MachineError(
-        `${path} is compressed with xz and the program xz is missing: install xz-utils, or unpack it first`,
+        'a file compressed with xz needs the program xz, which is missing: install xz-utils, or unpack it first',
       );
     }
     throw error;

@@ -1,10 +1,10 @@
 /**
  * Opens a trace of any format that Faultline reads: a file, compressed or not, or a folder of raw pages.
  */
-import { statSync } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { InputError } from '../trace/errors.js';
 import { ChromeReader } from '../trace/read/chrome/chrome-reader.js';
-import { readTraceDat } from '../trace/read/dat/read-trace-dat.js';
+import { MAGIC, readTraceDat } from '../trace/read/dat/read-trace-dat.js';
 import { DETECT_BYTES, detectFormat, type TraceFormat } from '../trace/read/detect.js';
 import { PerfettoReader } from '../trace/read/perfetto/perfetto-reader.js';
 import { readRawPages } from '../trace/read/raw-pages.js';
@@ -13,7 +13,7 @@ import { TextReader } from '../trace/read/text/text-reader.js';
 import { TraceBuilder, type BuilderOptions } from '../trace/store/builder.js';
 import type { Trace } from '../trace/store/trace.js';
 import { nodeCodecs } from './codecs.js';
-import { decompressed, detectCompression, type Compression } from './compressed.js';
+import { decompressed, detectCompression } from './compressed.js';
 import { FileSource } from './file-source.js';
 import { openRawFolder } from './raw-folder.js';
 import { Spool } from './spool.js';
@@ -23,7 +23,13 @@ export interface OpenOptions extends BuilderOptions {
   readonly onProgress?: (done: number, total: number | undefined) => void;
 }
 
-/** Read the trace at `path`. Bad input becomes an InputError that names the file. */
+/** Stands for standard input in place of a path. */
+const STDIN = '-';
+const CHUNK = 1 << 20;
+/** Bytes that tell a compression. */
+const LONGEST_MAGIC = 6;
+
+/** Read the trace at `path` (`-`: standard input). Bad input becomes an InputError that names the file. */
 export async function readTrace(path: string, options: OpenOptions = {}): Promise<Trace> {
   try {
     return await read(path, options);
@@ -45,41 +51,40 @@ function systemError(path: string, error: unknown): unknown {
 
 async function read(path: string, options: OpenOptions): Promise<Trace> {
   const builder = new TraceBuilder(options);
-  if (statSync(path).isDirectory()) {
-    const folder = openRawFolder(path);
-    try {
-      readRawPages(folder.recording, builder);
-    } finally {
-      folder.close();
-    }
-    return builder.finish();
-  }
-  const source = new FileSource(path);
-  try {
-    if (!source.isRegular) await readStream(path, 'none', builder, options, undefined);
-    else {
-      const head = source.read(0, DETECT_BYTES);
-      if (source.size === 0) throw new InputError('is empty');
-      const compression = detectCompression(head);
-      if (compression !== 'none') await readStream(path, compression, builder, options, source.size);
-      else await readPlain(path, source, head, builder, options);
-    }
-  } finally {
-    source.close();
-  }
+  if (path === STDIN)
+    await readStream(process.stdin as AsyncIterable<Uint8Array>, undefined, builder, options);
+  else if (statSync(path).isDirectory()) readFolder(path, builder);
+  else await readFile(path, builder, options);
   return builder.finish();
 }
 
-async function readPlain(
-  path: string,
-  source: FileSource,
-  head: Uint8Array,
-  builder: TraceBuilder,
-  options: OpenOptions,
-): Promise<void> {
-  const format = detectFormat(head);
-  if (format === 'trace.dat') await readDat(source, builder, options);
-  else await readStream(path, 'none', builder, options, source.size);
+function readFolder(path: string, builder: TraceBuilder): void {
+  const folder = openRawFolder(path);
+  try {
+    readRawPages(folder.recording, builder);
+  } finally {
+    folder.close();
+  }
+}
+
+async function readFile(path: string, builder: TraceBuilder, options: OpenOptions): Promise<void> {
+  const source = new FileSource(path);
+  try {
+    const head = source.read(0, MAGIC.length);
+    if (source.isRegular && detectFormat(head) === 'trace.dat') {
+      await readDat(source, builder, options);
+      return;
+    }
+    const total = source.isRegular && detectCompression(head) === 'none' ? source.size : undefined;
+    await readStream(
+      createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Uint8Array>,
+      total,
+      builder,
+      options,
+    );
+  } finally {
+    source.close();
+  }
 }
 
 async function readDat(source: ByteSource, builder: TraceBuilder, options: OpenOptions): Promise<void> {
@@ -98,41 +103,60 @@ async function readDat(source: ByteSource, builder: TraceBuilder, options: OpenO
   }
 }
 
-const CHUNK = 1 << 20;
-
-/** Feed a stream to the reader that its first bytes ask for. */
+/** Unpack a stream if need be and feed it to the reader that its first bytes ask for. */
 async function readStream(
-  path: string,
-  compression: Compression,
+  packed: AsyncIterable<Uint8Array>,
+  total: number | undefined,
   builder: TraceBuilder,
   options: OpenOptions,
-  total: number | undefined,
 ): Promise<void> {
-  let head: Uint8Array = new Uint8Array(0);
-  let sink: StreamReader | Spool | undefined;
+  const start = await peek(packed, LONGEST_MAGIC);
+  if (start.head.length === 0) throw new InputError('is empty');
+  const unpacked = decompressed(start.all, detectCompression(start.head));
+  const { head, all } = await peek(unpacked, DETECT_BYTES);
+  if (head.length === 0) throw new InputError('is empty once it is unpacked');
+  const sink = openSink(head, builder);
   let done = 0;
   try {
-    for await (const chunk of decompressed(path, compression)) {
+    for await (const chunk of all) {
+      sink.push(chunk);
       done += chunk.length;
-      if (sink) sink.push(chunk);
-      else {
-        head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
-        if (head.length < DETECT_BYTES) continue;
-        sink = openSink(head, builder);
-        sink.push(head);
-      }
-      options.onProgress?.(done, compression === 'none' ? total : undefined);
-    }
-    if (!sink) {
-      if (head.length === 0) throw new InputError('is empty');
-      sink = openSink(head, builder);
-      sink.push(head);
+      options.onProgress?.(done, total);
     }
     sink.finish();
     if (sink instanceof Spool) await readDat(sink.source(), builder, options);
   } finally {
     if (sink instanceof Spool) sink.close();
   }
+}
+
+/** The first bytes of a stream (fewer than `count` only if it is shorter), and the whole of it, those included. */
+async function peek(
+  chunks: AsyncIterable<Uint8Array>,
+  count: number,
+): Promise<{ head: Uint8Array; all: AsyncIterable<Uint8Array> }> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  const seen: Uint8Array[] = [];
+  let length = 0;
+  while (length < count) {
+    const { done, value } = await iterator.next();
+    if (done === true) break;
+    seen.push(value);
+    length += value.length;
+  }
+  async function* all(): AsyncGenerator<Uint8Array> {
+    try {
+      yield* seen;
+      for (;;) {
+        const { done, value } = await iterator.next();
+        if (done === true) return;
+        yield value;
+      }
+    } finally {
+      await iterator.return?.();
+    }
+  }
+  return { head: Buffer.concat(seen), all: all() };
 }
 
 function openSink(head: Uint8Array, builder: TraceBuilder): StreamReader | Spool {

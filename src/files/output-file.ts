@@ -2,7 +2,7 @@
  * A file that appears only when it is complete: written beside its place, then renamed. Nothing half-written
  * is left behind, whether writing fails or the user interrupts it.
  */
-import { closeSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../trace/errors.js';
 import type { PatchableSink } from '../trace/write/sink.js';
@@ -24,7 +24,7 @@ export class OutputFile implements PatchableSink {
   constructor(readonly path: string) {
     this.#partial = join(dirname(path), `.${basename(path)}.${process.pid}.partial`);
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       this.#fd = openSync(this.#partial, 'w');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -83,6 +83,13 @@ export class OutputFile implements PatchableSink {
     process.off('SIGTERM', this.#onInterrupt);
     closeSync(this.#fd);
   }
+}
+
+/** Not mkdir's own `recursive`, which Node 20 never ends in file systems that refuse with ENOENT, such as /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path);
 }
 
 const YIELD_MS = 50;
