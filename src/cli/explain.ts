@@ -2,7 +2,7 @@
  * `faultline explain FILE...`: what happened in a trace.
  */
 import { basename, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { analyse } from '../explain/analysis.js';
 import { summarise } from '../explain/explain.js';
 import { buildTimeline } from '../explain/timeline.js';
@@ -19,8 +19,12 @@ import { printJson, terminalOptions } from './terminal.js';
 interface ExplainCommandOptions extends FilterOptions {
   json?: boolean;
   html?: string;
+  kernel?: string;
+  preempt?: string;
   top: string;
 }
+
+const PREEMPT = ['none', 'voluntary', 'full', 'lazy', 'rt'];
 
 const EXAMPLE = `
 Reads trace.dat, ftrace text, trace-cmd report, perf script, Perfetto and Chrome JSON,
@@ -37,6 +41,8 @@ export function addExplain(program: Command): void {
     .argument('<file...>', 'traces, of any format; - is stdin')
     .option('--json', 'one JSON object on stdout: docs/explain.md describes it')
     .option('--html <file>', 'write a self-contained page')
+    .option('--kernel <release>', 'kernel of the recording, where the file does not tell (perf script, text)')
+    .addOption(new Option('--preempt <model>', 'its preemption model, which no file tells').choices(PREEMPT))
     .option('--top <n>', 'rows in lists of episodes, invalidations and locks', '20');
   addFilters(command)
     .addHelpText('after', EXAMPLE)
@@ -74,7 +80,11 @@ async function explainFile(file: string, options: ExplainCommandOptions): Promis
     if (trace.length === 0 && trace.diagnostics.filtered === 0) {
       throw new InputError(`holds no events (${trace.meta.format})`, { file });
     }
-    const explainOptions = { top: Number(options.top) };
+    const explainOptions = {
+      top: Number(options.top),
+      ...(options.kernel === undefined ? {} : { kernel: options.kernel }),
+      ...(options.preempt === undefined ? {} : { preempt: options.preempt }),
+    };
     const analysis = analyse(trace, explainOptions);
     return {
       name: basename(file),

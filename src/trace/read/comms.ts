@@ -2,7 +2,7 @@
 export function parseComms(text: string): Map<number, string> {
   const comms = new Map<number, string>();
   for (const line of text.split('\n')) {
-    const match = /^(\d+) (.*)$/.exec(line);
+    const match = /^(\d+) ([^]*)$/.exec(line);
     if (match) comms.set(Number(match[1]), match[2]);
   }
   return comms;
