@@ -53,7 +53,9 @@ describe('the clock of a trace.dat', () => {
   });
 
   it('ignores a time shift that is cut off', () => {
-    expect(converted([[Option.TimeShift, packed([64, 1n], [32, 0n], [32, 1n], [32, 9n])]], 5n)).toBeUndefined();
+    expect(
+      converted([[Option.TimeShift, packed([64, 1n], [32, 0n], [32, 1n], [32, 9n])]], 5n),
+    ).toBeUndefined();
   });
 });
 
@@ -63,7 +65,10 @@ describe('other options', () => {
     options.add(Option.Uname, text('Linux host 6.12.107+deb13-amd64 x86_64'));
     options.add(Option.TraceClock, text('local [mono] boot'));
     options.add(Option.CpuCount, packed([32, 8n]));
-    options.add(Option.CpuStat, text('CPU: 2\nentries: 10\noverrun: 4\ncommit overrun: 1\ndropped events: 7\n'));
+    options.add(
+      Option.CpuStat,
+      text('CPU: 2\nentries: 10\noverrun: 4\ncommit overrun: 1\ndropped events: 7\n'),
+    );
     expect(options).toMatchObject({ kernel: '6.12.107+deb13-amd64', clock: 'mono', cpuCount: 8 });
     expect(options.statistics).toEqual([{ cpu: 2, overrun: 5, dropped: 7 }]);
   });
