@@ -1,4 +1,7 @@
-/** The Node side of the page: its compiled script, and compression. The only file of src/report that touches Node. */
+/**
+ * The Node side of the page: its compiled script, and compression. The only file of src/report that touches
+ * Node.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +18,8 @@ export interface PageScript {
 let script: PageScript | undefined;
 
 /**
- * The script of the page in one piece. tsc compiles it along with everything else; run from dist/ it lies beside this
- * file, run from src/ (tests) in dist/ too.
+ * The script of the page in one piece. tsc compiles it along with everything else; run from dist/ it lies
+ * beside this file, run from src/ (tests) in dist/ too.
  *
  * @throws InputError when it has not been built
  */
@@ -39,5 +42,5 @@ function readCompiled(path: string): string {
 
 /** Raw deflate as base64: what the page's DecompressionStream reads. */
 export function compress(text: string): string {
-  return deflateRawSync(text, { level: 9 }).toString('base64');
+  return deflateRawSync(text, { level: 6 }).toString('base64');
 }

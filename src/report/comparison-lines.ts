@@ -26,7 +26,7 @@ export const COMPARISON_LINES: readonly ComparisonLine[] = [
     worse: (row) => (row.attempts === 0 ? 0 : row.retried / row.attempts),
   },
   {
-    label: 'retries per mapped',
+    label: 'retries/mapped',
     cell: (row) => (row.mapped === 0 ? '-' : formatCount(row.retried / row.mapped)),
     hint: 'wasted attempts for each page that was mapped',
     worse: retriesPerMapped,
@@ -39,8 +39,9 @@ export const COMPARISON_LINES: readonly ComparisonLine[] = [
   },
   {
     label: 'with retries',
-    cell: (row) => `${formatCount(row.episodesWithRetry)} episodes`,
-    worse: (row) => row.episodesWithRetry,
+    cell: (row) => perSecond(row.episodesWithRetry, row),
+    hint: 'episodes of more than one attempt',
+    worse: (row) => rateOf(row.episodesWithRetry, row),
   },
   {
     label: 'longest stall',
@@ -48,12 +49,18 @@ export const COMPARISON_LINES: readonly ComparisonLine[] = [
     hint: 'longest time in one episode with retries',
     worse: (row) => row.longestStallNs,
   },
-  { label: 'invalidations', cell: (row) => formatCount(row.invalidations) },
-  { label: 'mmu_lock waits', cell: (row) => formatCount(row.lockWaits), worse: (row) => row.lockWaits },
+  { label: 'invalidations', cell: (row) => perSecond(row.invalidations, row) },
+  {
+    label: 'mmu_lock waits',
+    cell: (row) => perSecond(row.lockWaits, row),
+    worse: (row) => rateOf(row.lockWaits, row),
+  },
   {
     label: 'waited, all',
-    cell: (row) => formatDuration(row.lockWaitTotalNs),
-    worse: (row) => row.lockWaitTotalNs,
+    cell: (row) =>
+      `${formatDuration(row.lockWaitTotalNs)} (${formatDuration(rateOf(row.lockWaitTotalNs, row))}/s)`,
+    hint: 'time in mmu_lock waits, all tasks added up; in brackets for each second of the recording',
+    worse: (row) => rateOf(row.lockWaitTotalNs, row),
   },
   {
     label: 'waited, longest',
@@ -61,6 +68,15 @@ export const COMPARISON_LINES: readonly ComparisonLine[] = [
     worse: (row) => row.lockWaitMaxNs,
   },
 ];
+
+/** Recordings differ in length: what piles up with time is compared by the second. */
+function rateOf(value: number, { durationNs }: ComparisonRow): number {
+  return durationNs === 0 ? 0 : value / (durationNs / 1e9);
+}
+
+function perSecond(value: number, row: ComparisonRow): string {
+  return `${formatCount(value)} (${formatCount(Math.round(rateOf(value, row)))}/s)`;
+}
 
 /** 0 when nothing was mapped. */
 export function retriesPerMapped(row: ComparisonRow): number {

@@ -2,14 +2,14 @@
 import { agentWord } from './words.js';
 import type { ComparisonRow, StudyRecording } from './types.js';
 
-export function comparisonRow({ name, explanation, storm }: StudyRecording): ComparisonRow {
+export function comparisonRow({ name, explanation, storm, preempt }: StudyRecording): ComparisonRow {
   const { fault, trace, kernel } = explanation;
   const mmuLocks = explanation.locks.filter(({ mmuLock }) => mmuLock.likely);
   const agents = explanation.invalidations.byAgent.filter(({ count }) => count > 0).slice(0, 3);
   return {
     name,
     kernel: kernel.release ?? trace.kernel ?? 'unknown',
-    preempt: kernel.preempt ?? trace.preempt ?? 'unknown',
+    preempt: kernel.preempt ?? trace.preempt ?? preempt ?? 'unknown',
     storm: storm ?? (agents.map(({ agent }) => agentWord(agent)).join(', ') || 'none'),
     durationNs: trace.durationNs,
     events: explanation.events,

@@ -1,6 +1,6 @@
 /**
- * Numbers as people read them: every duration with its unit, every count with thousands separators. Used by the
- * terminal, the HTML page and the script inside the page, so it knows nothing but numbers.
+ * Numbers as people read them: every duration with its unit, every count with thousands separators. Used by
+ * the terminal, the HTML page and the script inside the page, so it knows nothing but numbers.
  */
 
 /** Divisor in ns, unit, and the largest value shown in it. */
@@ -10,7 +10,7 @@ const UNITS: readonly (readonly [ns: number, unit: string])[] = [
   [1e3, 'µs'],
 ];
 
-/** Three significant digits and a unit: `850 ns`, `12.3 µs`, `1.02 s`, `2 min 5 s`. */
+/** Three significant digits and a unit: `850 ns`, `12.3 µs`, `1.00 s`, `2 min 5 s`. */
 export function formatDuration(ns: number): string {
   if (!Number.isFinite(ns)) return 'unknown';
   if (ns < 0) return `-${formatDuration(-ns)}`;
@@ -27,11 +27,14 @@ function formatMinutes(seconds: number): string {
   return seconds % 60 === 0 ? `${formatCount(minutes)} min` : `${formatCount(minutes)} min ${seconds % 60} s`;
 }
 
-/** `12.3`, `1.02`, `640`: trailing zeros after the point are dropped. */
+/** `12.3`, `1.02`, `640`. */
 function threeDigits(value: number): string {
-  const decimals = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
-  const text = value.toFixed(decimals);
-  return decimals === 0 ? text : text.replace(/\.?0+$/, '');
+  return value.toFixed(value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);
+}
+
+/** A round duration, as on an axis: `1 ms`, `200 µs`. */
+export function formatTick(ns: number): string {
+  return formatDuration(ns).replace(/\.0+(?= )|(\.\d*[1-9])0+(?= )/, '$1');
 }
 
 /** `25,556`; a fraction keeps at most two digits. */
@@ -52,15 +55,15 @@ export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-/** Share as a percentage: `12%`, `0.4%`, `<0.1%`; `-` when there is no whole. */
+/** Share as a percentage: `12 %`, `0.4 %`, `<0.1 %`; `-` when there is no whole. */
 export function formatPercent(part: number, whole: number): string {
   if (whole === 0) return '-';
   const percent = (100 * part) / whole;
-  if (percent === 0) return '0%';
-  if (percent < 0.1) return '<0.1%';
+  if (percent === 0) return '0 %';
+  if (percent < 0.1) return '<0.1 %';
   // Never round up to the whole: 99.96 % retried is not all.
-  if (percent > 99.9 && percent < 100) return '>99.9%';
-  return `${percent < 10 ? trimZeros(percent.toFixed(1)) : Math.round(percent)}%`;
+  if (percent > 99.9 && percent < 100) return '>99.9 %';
+  return `${percent < 10 ? trimZeros(percent.toFixed(1)) : Math.round(percent)} %`;
 }
 
 /** A page or frame number: `0x3a41`. */
@@ -68,7 +71,9 @@ export function formatHex(value: number): string {
   return `0x${value.toString(16)}`;
 }
 
-/** Place in a trace: seconds since its origin, to the microsecond, as tracing tools print it: `12.345678 s`. */
+/**
+ * Place in a trace: seconds since its origin, to the microsecond, as tracing tools print it: `12.345678 s`.
+ */
 export function formatTime(ns: number): string {
   return `${(ns / 1e9).toFixed(6)} s`;
 }

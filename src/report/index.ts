@@ -4,5 +4,3 @@ export { renderHtml } from './html/report.js';
 export { renderStudy } from './html/study.js';
 export { renderComparisonTable } from './terminal/comparison.js';
 export { renderTerminal } from './terminal/summary.js';
-export type { TerminalOptions } from './terminal/sheet.js';
-export type { ComparisonRow, ReportInput, StudyInput, StudyRecording } from './types.js';

@@ -1,6 +1,7 @@
 /**
- * Joins compiled ES modules into one script that a page can carry inline: each module becomes a function that returns
- * its exports. It knows the few forms of import and export that tsc writes for `page/`, and refuses any other.
+ * Joins compiled ES modules into one script that a page can carry inline: each module becomes a function that
+ * returns its exports. It knows the few forms of import and export that tsc writes for `page/`, and refuses
+ * any other.
  */
 
 /** Text of a module by its path; throws when there is none. */

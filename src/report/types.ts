@@ -17,6 +17,8 @@ export interface StudyRecording extends ReportInput {
   readonly description: string;
   /** What invalidated guest memory, in a few words; the agents that were seen when left out. */
   readonly storm?: string;
+  /** Preemption model of its kernel, for recordings that do not say. */
+  readonly preempt?: string;
 }
 
 /** A study: the same question asked of several recordings. */

@@ -35,18 +35,19 @@ export function agents({ invalidations, fault, aging }: Explanation): Markup {
       cell: ({ agent }) => bar(caused.get(agent) ?? 0, most.retries, formatCount(caused.get(agent) ?? 0)),
     },
     { head: 'sure?', cell: sureness },
-    { head: 'tasks', cell: tasks },
+    { head: 'tasks', cell: tasks, long: true },
   ];
   const ends = invalidations.endsInferred ? ' Their ends are inferred: the kernel does not record them.' : '';
   const aged =
     aging.count > 0
-      ? ` ${plural(aging.count, 'aging call')} besides, ${formatCount(Math.round(aging.perSecond))} per second.`
+      ? ` ${plural(aging.count, 'aging call')} besides, ${formatCount(Math.round(aging.perSecond))}/s.`
       : '';
   return htmlTable(
     'Agents',
     rows,
     columns,
-    `${plural(invalidations.count, 'invalidation')}, at most ${formatCount(invalidations.mostAtOnce)} at once.${ends}${aged}`,
+    `${plural(invalidations.count, 'invalidation')}, ` +
+      `at most ${formatCount(invalidations.mostAtOnce)} at once.${ends}${aged}`,
   );
 }
 

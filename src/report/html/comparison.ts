@@ -1,6 +1,6 @@
 /** Recordings side by side: a table with the worst of each line marked, and small charts. */
 import type { LockSummary } from '../../explain/types-lock.js';
-import { COMPARISON_LINES, isWorst, retriesPerMapped } from '../comparison-lines.js';
+import { COMPARISON_LINES, isWorst, retriesPerMapped, type ComparisonLine } from '../comparison-lines.js';
 import { formatCount, formatDuration } from '../format.js';
 import type { ComparisonRow, StudyRecording } from '../types.js';
 import { round } from './histogram.js';
@@ -12,7 +12,7 @@ export function comparisonTable(rows: readonly ComparisonRow[]): Markup {
     <table class="comparison">
       <thead>
         <tr>
-          <th><span class="muted">▲ worst of the line</span></th>
+          <th><span class="muted">▲ worst</span></th>
           ${rows.map(({ name }) => html`<th scope="col">${name}</th>`)}
         </tr>
       </thead>
@@ -21,16 +21,20 @@ export function comparisonTable(rows: readonly ComparisonRow[]): Markup {
           (line) =>
             html`<tr>
               <th scope="row" ${line.hint !== undefined && html` title="${line.hint}"`}>${line.label}</th>
-              ${rows.map((row) => html`<td class="${isWorst(line, row, rows) ? 'worst' : 'words'}">${line.cell(row)}</td>`)}
+              ${rows.map((row) => cell(line, row, rows))}
             </tr>`,
         )}
         <tr>
           <th scope="row">verdict</th>
-          ${rows.map(({ verdict }) => html`<td class="verdict">${verdict}</td>`)}
+          ${rows.map(({ verdict }) => html`<td class="sentence">${verdict}</td>`)}
         </tr>
       </tbody>
     </table>
   </div>`;
+}
+
+function cell(line: ComparisonLine, row: ComparisonRow, rows: readonly ComparisonRow[]): Markup {
+  return html`<td class="${isWorst(line, row, rows) ? 'worst' : 'words'}">${line.cell(row)}</td>`;
 }
 
 const WIDTH = 420;
@@ -41,7 +45,7 @@ export function comparisonCharts(
   rows: readonly ComparisonRow[],
   recordings: readonly StudyRecording[],
 ): Markup {
-  return html`<div class="figures">
+  return html`<div class="figures pairs">
     ${bars(
       'Retries per mapped fault',
       'wasted attempts for each page mapped',
@@ -64,7 +68,7 @@ function bars(
 ): Markup {
   const most = Math.max(...rows.map(valueOf), Number.MIN_VALUE);
   return html`<figure class="histogram">
-    <figcaption><b>${title}</b> <span class="muted">${what}</span></figcaption>
+    <figcaption><b>${title}</b> <span class="muted what">${what}</span></figcaption>
     <svg viewBox="0 0 ${WIDTH} ${rows.length * ROW}" role="img" aria-label="${title}">
       ${rows.map((row, i) => {
         const value = valueOf(row);
@@ -90,7 +94,8 @@ function waitSpans(recordings: readonly StudyRecording[]): Markup {
     ((Math.log10(Math.max(1, ns)) - low) / Math.max(0.5, high - low)) * (WIDTH - 12);
   return html`<figure class="histogram">
     <figcaption>
-      <b>Waits for mmu_lock</b> <span class="muted">median ●, 99th percentile ▐, longest |; logarithmic</span>
+      <b>Waits for mmu_lock</b>
+      <span class="muted what">median ●, 99th percentile ▐, longest |; logarithmic</span>
     </figcaption>
     <svg viewBox="0 0 ${WIDTH} ${locks.length * ROW}" role="img" aria-label="Waits for mmu_lock">
       ${locks.map(({ name, lock }, i) => waitSpan(name, lock, i * ROW, x))}
@@ -102,7 +107,8 @@ function waitSpan(name: string, lock: LockSummary | undefined, y: number, x: (ns
   const title = html`<text class="name" x="0" y="${y + 13}">${name}</text>`;
   if (lock === undefined) return html`${title}<text class="scale" x="0" y="${y + 29}">no wait seen</text>`;
   const [p50, p99, max] = [lock.p50Ns, lock.p99Ns, lock.maxNs].map(x);
-  const words = `p50 ${formatDuration(lock.p50Ns)} · p99 ${formatDuration(lock.p99Ns)} · max ${formatDuration(lock.maxNs)}`;
+  const [median, tail, longest] = [lock.p50Ns, lock.p99Ns, lock.maxNs].map(formatDuration);
+  const words = `p50 ${median} · p99 ${tail} · max ${longest}`;
   return html`${title}<text class="scale" x="${WIDTH}" y="${y + 13}" text-anchor="end">${words}</text>
     <line class="end" x1="${round(p99)}" x2="${round(max)}" y1="${y + 25}" y2="${y + 25}" />
     <line class="end" x1="${round(max)}" x2="${round(max)}" y1="${y + 20}" y2="${y + 30}" />

@@ -26,7 +26,9 @@ export function episodes({ fault }: Explanation): Markup {
     { head: 'mostly because', cell: (row) => row.cause && CAUSE_WORDS[row.cause] },
     { head: 'agents', cell: (row) => row.agents.map(agentWord).join(', ') },
   ];
-  return htmlTable('Longest episodes', fault.topEpisodes, columns);
+  const byTime = 'By time; a single fault that waited long counts too.';
+  return html`${htmlTable('Longest episodes', fault.topEpisodes, columns, 'By number of faults.')}
+  ${htmlTable('Longest stalls', fault.topStalls, columns, byTime)}`;
 }
 
 export function invalidationRows({ invalidations }: Explanation): Markup {
@@ -104,7 +106,11 @@ export function lockTable({ locks, lockPairing }: Explanation): Markup {
     { head: 'p50', number: true, cell: ({ p50Ns }) => formatDuration(p50Ns) },
     { head: 'p99', number: true, cell: ({ p99Ns }) => formatDuration(p99Ns) },
     { head: 'longest', number: true, cell: ({ maxNs }) => formatDuration(maxNs) },
-    { head: 'who waited longest', cell: ({ tasks }) => html`<span class="tasks">${tasks}</span>` },
+    {
+      head: 'who waited longest',
+      long: true,
+      cell: ({ tasks }) => html`<span class="tasks">${tasks}</span>`,
+    },
   ];
   const lines = locks.flatMap((lock): LockLine[] => [
     { ...lock, name: lockName(lock), tasks: waiters(lock) },
@@ -118,7 +124,8 @@ export function lockTable({ locks, lockPairing }: Explanation): Markup {
     'Locks',
     lines,
     columns,
-    `${plural(lockPairing.waits, 'wait')} for ${plural(lockPairing.locks, 'lock')}; ${formatCount(locks.length)} shown. ` +
+    `${plural(lockPairing.waits, 'wait')} for ${plural(lockPairing.locks, 'lock')}; ` +
+      `${formatCount(locks.length)} shown. ` +
       'Only contended locks are traced: these are waits, not holds.',
   );
 }
@@ -145,8 +152,8 @@ export function kernelFacts({ kernel }: Explanation): Markup {
     ['takes mmu_lock for write when aging pages', kernel.agingTakesLock],
   ];
   return htmlTable('What this kernel does', answers, [
-    { head: 'it', cell: ([question]) => question },
+    { head: 'it', long: true, cell: ([question]) => question },
     { head: 'answer', cell: ([, { answer }]) => html`<b>${answer}</b>` },
-    { head: 'because', cell: ([, { why }]) => why },
+    { head: 'because', long: true, cell: ([, { why }]) => why },
   ]);
 }

@@ -43,7 +43,10 @@ const WIDTH = 420;
 const ROW = 19;
 const LABEL = 96;
 
-/** Episodes by attempts: bars on a logarithmic axis, since one of a thousand attempts matters among a million of one. */
+/**
+ * Episodes by attempts: bars on a logarithmic axis, since one of a thousand attempts matters among a million
+ * of one.
+ */
 function lengths({ episodeLengths: { upTo, counts }, episodes }: FaultSummary): Markup {
   const last = counts.findLastIndex((count) => count > 0);
   const rows = counts.slice(0, last + 1).map((count, i) => {
@@ -56,7 +59,7 @@ function lengths({ episodeLengths: { upTo, counts }, episodes }: FaultSummary): 
   const room = WIDTH - LABEL - 70;
   return html`<figure class="histogram">
     <figcaption>
-      <b>Attempts per episode</b> <span class="muted">episodes by length; logarithmic bars</span>
+      <b>Attempts per episode</b> <span class="muted what">episodes by length; logarithmic bars</span>
     </figcaption>
     ${
       rows.length === 0

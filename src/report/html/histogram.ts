@@ -1,12 +1,17 @@
-/** Histograms of durations as SVG: logarithmic axis, median and tail marked. Vectors print well and need no script. */
+/**
+ * Histograms of durations as SVG: logarithmic axis, median and tail marked. Vectors print well and need no
+ * script.
+ */
 import type { Distribution } from '../../explain/types.js';
-import { formatCount, formatDuration } from '../format.js';
+import { formatCount, formatDuration, formatTick } from '../format.js';
 import { html, type Markup } from './markup.js';
 
 const WIDTH = 420;
 const HEIGHT = 150;
 const BOTTOM = 24;
 const TOP = 26;
+
+const NONE = html`<p class="muted empty">None in this recording.</p>`;
 
 type Bars = readonly { readonly from: number; readonly to: number; readonly count: number }[];
 
@@ -23,8 +28,8 @@ export function histogram(title: string, what: string, distribution: Distributio
     ['total', formatDuration(totalNs)],
   ];
   return html`<figure class="histogram">
-    <figcaption><b>${title}</b> <span class="muted">${what}</span></figcaption>
-    ${bars.length === 0 ? html`<p class="muted empty">None in this recording.</p>` : drawing(title, distribution, bars)}
+    <figcaption><b>${title}</b> <span class="muted what">${what}</span></figcaption>
+    ${bars.length === 0 ? NONE : drawing(title, distribution, bars)}
     ${
       count > 0 &&
       html`<dl class="facts small">
@@ -71,7 +76,7 @@ function drawing(title: string, { p50Ns, p99Ns, maxNs }: Distribution, bars: Bar
     const height = Math.max(2, (count / most) * room);
     const left = x(from);
     const width = Math.max(1, x(to) - left - 0.6);
-    const text = `${formatDuration(from)} to ${formatDuration(to)}: ${formatCount(count)}`;
+    const text = `${formatTick(from)} to ${formatTick(to)}: ${formatCount(count)}`;
     return html`<rect
       class="column"
       x="${round(left)}"
@@ -81,21 +86,20 @@ function drawing(title: string, { p50Ns, p99Ns, maxNs }: Distribution, bars: Bar
       ><title>${text}</title></rect
     >`;
   });
-  const label = `${title}: median ${formatDuration(p50Ns)}, 99th percentile ${formatDuration(p99Ns)}, longest ${formatDuration(maxNs)}`;
+  const [median, tail, longest] = [p50Ns, p99Ns, maxNs].map(formatDuration);
+  const label = `${title}: median ${median}, 99th percentile ${tail}, longest ${longest}`;
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${label}">
     <line class="base" x1="0" x2="${WIDTH}" y1="${HEIGHT - BOTTOM}" y2="${HEIGHT - BOTTOM}" />
     ${decades(low, high).map((ns) => tick(ns, x(ns)))} ${rects} ${marker('p50', x(p50Ns), 20)}
     ${marker('p99', x(p99Ns), 9)}
-    <text class="scale" x="2" y="${TOP + 1}">${formatCount(most)}</text>
+    <text class="scale" x="${WIDTH}" y="${TOP + 10}" text-anchor="end">${formatCount(most)}</text>
   </svg>`;
 }
 
 function tick(ns: number, x: number): Markup {
   const anchor = x < 20 ? 'start' : x > WIDTH - 20 ? 'end' : 'middle';
   return html`<line class="grid" x1="${round(x)}" x2="${round(x)}" y1="${TOP}" y2="${HEIGHT - BOTTOM + 4}" />
-    <text class="scale" x="${round(x)}" y="${HEIGHT - 7}" text-anchor="${anchor}"
-      >${formatDuration(ns)}</text
-    >`;
+    <text class="scale" x="${round(x)}" y="${HEIGHT - 7}" text-anchor="${anchor}">${formatTick(ns)}</text>`;
 }
 
 function marker(name: string, x: number, y: number): Markup {

@@ -1,6 +1,6 @@
 /**
- * HTML from templates that escape: whatever is put into html`...` is text, unless it is Markup itself. Names of tasks
- * come from traces, and a task may call itself anything.
+ * HTML from templates that escape: whatever is put into html`...` is text, unless it is Markup itself. Names
+ * of tasks come from traces, and a task may call itself anything.
  */
 
 const made = Symbol('made by html``');
@@ -48,5 +48,5 @@ const ENTITIES: Readonly<Record<string, string>> = {
 function escapeHtml(text: string): string {
   return text
     .replace(/[&<>"']/g, (character) => ENTITIES[character])
-    .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/g, '\ufffd');
+    .replace(/(?![\t\n\r])\p{Cc}/gu, '\ufffd');
 }

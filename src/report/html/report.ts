@@ -74,11 +74,13 @@ export function recordingBody(report: ReportInput, index: number): Markup {
   `;
 }
 
-export function subtitle({ explanation: { trace, kernel, events } }: ReportInput): Markup {
+/** Facts about the recording. @param preempt the kernel's preemption model, where the trace does not say */
+export function subtitle({ explanation }: ReportInput, preempt = 'unknown'): Markup {
+  const { trace, kernel, events } = explanation;
   const lost = trace.lostEvents > 0 || trace.lossesOfUnknownSize > 0;
   const facts: readonly (readonly [name: string, value: Content])[] = [
     ['kernel', kernel.release ?? trace.kernel ?? 'unknown'],
-    ['preemption', kernel.preempt ?? trace.preempt ?? 'unknown'],
+    ['preemption', kernel.preempt ?? trace.preempt ?? preempt],
     ['duration', formatDuration(trace.durationNs)],
     ['events', formatCount(events)],
     [
@@ -136,6 +138,8 @@ function tiles({ explanation }: ReportInput): Markup {
     ],
   ];
   return html`<ul class="tiles">
-    ${all.map(([value, words, note]) => html`<li><b>${value}</b><span>${words}</span><small>${note}</small></li>`)}
+    ${all.map(
+      ([value, words, note]) => html`<li><b>${value}</b><span>${words}</span><small>${note}</small></li>`,
+    )}
   </ul>`;
 }

@@ -56,7 +56,7 @@ export function renderStudy(study: StudyInput): string {
               >
                 <h2>${recording.name}</h2>
                 <p>${recording.description}</p>
-                ${subtitle(recording)} ${recordingBody(recording, i)}
+                ${subtitle(recording, recording.preempt)} ${recordingBody(recording, i)}
               </div>`,
           )}
         </section>

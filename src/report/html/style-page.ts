@@ -1,14 +1,18 @@
 /** Style of the page: colours for light, dark and print; type; cards and tables. */
 
 const LIGHT = `
-  --background: #f5f6f8; --panel: #ffffff; --text: #16191d; --muted: #565f6b; --line: #d9dde3; --lane: #f1f3f6;
-  --accent: #0a58ca; --bad: #b3261e; --critical: #b3261e; --warning: #8a5300; --notice: #0b6479; --info: #565f6b;
+  --background: #f5f6f8; --panel: #ffffff; --text: #16191d; --muted: #565f6b; --line: #d9dde3; --lane:
+    #f1f3f6;
+  --accent: #0a58ca; --bad: #b3261e; --critical: #b3261e; --warning: #8a5300; --notice: #0b6479; --info:
+    #565f6b;
   --c-fault: #6db9e8; --c-retried: #e2662f; --c-wait: #eba92c; --c-invalidation: #d88fb8; --c-flush: #2fa883;
   --c-hold: #8b94a3; --c-other: #b9c0ca; --shade: #e8ecf2; --column: #4d97c9;
 `;
 const DARK = `
-  --background: #101317; --panel: #191d23; --text: #e8ebef; --muted: #a3adb9; --line: #333a44; --lane: #20252c;
-  --accent: #79b0ff; --bad: #ff8a80; --critical: #ff8a80; --warning: #f2b84b; --notice: #6fd0e6; --info: #a3adb9;
+  --background: #101317; --panel: #191d23; --text: #e8ebef; --muted: #a3adb9; --line: #333a44; --lane:
+    #20252c;
+  --accent: #79b0ff; --bad: #ff8a80; --critical: #ff8a80; --warning: #f2b84b; --notice: #6fd0e6; --info:
+    #a3adb9;
   --c-fault: #5aa9da; --c-retried: #ee7a45; --c-wait: #e9ad3c; --c-invalidation: #d28ab4; --c-flush: #34a884;
   --c-hold: #97a1b0; --c-other: #6d7682; --shade: #2a313b; --column: #5aa9da;
 `;
@@ -36,8 +40,10 @@ kbd { border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 4p
 .skip { position: absolute; left: -999px; }
 .skip:focus { left: 8px; top: 8px; z-index: 20; background: var(--panel); padding: 6px 10px; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
-nav.top { position: sticky; top: 0; z-index: 10; display: flex; gap: 4px 18px; align-items: center; flex-wrap: wrap;
-  padding: 8px max(20px, calc((100vw - 1240px) / 2)); background: var(--panel); border-bottom: 1px solid var(--line); }
+nav.top { position: sticky; top: 0; z-index: 10; display: flex; gap: 4px 18px; align-items: center;
+  flex-wrap: wrap;
+  padding: 8px max(20px, calc((100vw - 1240px) / 2)); background: var(--panel); border-bottom: 1px solid
+    var(--line); }
 nav.top a { color: var(--text); text-decoration: none; font-size: .92rem; }
 nav.top a:hover { text-decoration: underline; }
 nav.top .brand { font-weight: 700; letter-spacing: .01em; margin-right: 8px; }
@@ -51,7 +57,7 @@ button.jump { text-align: left; }
 dl.facts { display: flex; flex-wrap: wrap; gap: 4px 26px; margin: .4rem 0; }
 dl.facts dt { color: var(--muted); font-size: .8rem; }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
-dl.facts.small { gap: 2px 18px; font-size: .86rem; }
+dl.facts.small { gap: 2px 13px; font-size: .86rem; }
 .verdict { margin: 1.2rem 0; padding: 14px 20px; background: var(--panel); border: 1px solid var(--line);
   border-left: 5px solid var(--accent); border-radius: 8px; font-size: 1.08rem; }
 .verdict p { max-width: 90ch; }
@@ -70,14 +76,18 @@ dl.facts.small { gap: 2px 18px; font-size: .86rem; }
 .card h3 { margin: 0 5.5rem .3rem 0; }
 .card .mark, .card .severity { color: var(--tone); }
 .card .severity { position: absolute; right: 16px; top: 13px; font-size: .8rem; font-weight: 600; }
-.card .advice { margin: .6rem 0; padding: 8px 12px; background: var(--lane); border-radius: 6px; font-size: .93rem; }
+.card .advice { margin: .6rem 0; padding: 8px 12px; background: var(--lane); border-radius: 6px; font-size:
+  .93rem; }
 .card .advice b { font-size: .85rem; color: var(--muted); }
 .card ul { margin: 0; padding-left: 1.1rem; }
 .card .buttons { margin: .6rem 0 .3rem; }
 summary { cursor: pointer; color: var(--muted); font-size: .9rem; margin: .3rem 0; }
-.wide { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 8px; margin: .4rem 0; }
+.wide { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 8px;
+  margin: .4rem 0; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { text-align: left; padding: 5px 12px; border-top: 1px solid var(--line); vertical-align: baseline; }
+td { white-space: nowrap; }
+td.long { white-space: normal; min-width: 150px; }
 thead th { border-top: 0; color: var(--muted); font-weight: 600; font-size: .8rem; white-space: nowrap; }
 th[title] { text-decoration: underline dotted; text-underline-offset: 3px; cursor: help; }
 .n { text-align: right; white-space: nowrap; }
@@ -88,7 +98,8 @@ tbody tr:hover { background: var(--lane); }
 .tag { background: var(--shade); border-radius: 4px; padding: 1px 6px; font-size: .85rem; }
 .under { padding-left: 18px; color: var(--muted); }
 .unknown li.serious b { color: var(--bad); }
-.glossary { display: grid; gap: 10px 30px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 380px), 1fr)); }
+.glossary { display: grid; gap: 10px 30px; grid-template-columns: repeat(auto-fill, minmax(min(100%,
+  380px), 1fr)); }
 .glossary dt { font-weight: 650; }
 .glossary dd { margin: 0; color: var(--muted); }
 dialog { color: var(--text); background: var(--panel); border: 1px solid var(--line); border-radius: 10px;
@@ -101,7 +112,9 @@ dialog h2 { margin-top: 1rem; }
 @media (max-width: 700px) { nav.top a { font-size: .84rem; } main, header.page { padding: 0 12px; } }
 @media print {
   @page { margin: 12mm; }
-  nav.top, .skip, .buttons, button, .screen-only { display: none !important; }
+  :root { font-size: 11px; }
+  nav.top, .skip, .tl-bar .buttons, .tl-range, td .jump, dialog, .screen-only { display: none !important; }
+  button.jump { border: 0; padding: 0 8px 0 0; background: none; color: var(--muted); }
   body { background: #fff; font-size: 11px; }
   main, header.page { max-width: none; padding: 0; }
   h2 { break-after: avoid; margin-top: 1.4rem; }
@@ -110,8 +123,11 @@ dialog h2 { margin-top: 1rem; }
   .cards { display: block; }
   .card { margin-bottom: 8px; }
   .wide { overflow: visible; border: 0; }
-  table { font-size: 9px; }
-  th, td { padding: 2px 5px; }
+  table { font-size: 8.5px; }
+  th, td, thead th { padding: 2px 4px; white-space: normal !important; overflow-wrap: anywhere; }
+  td.long { min-width: 0; }
+  td.n { white-space: nowrap !important; }
+  .bar { margin: 0; }
   summary { list-style: none; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

@@ -9,7 +9,8 @@ export const TIMELINE_STYLE = `
 .tl-bar { display: flex; flex-wrap: wrap; gap: 6px 20px; align-items: center; margin-bottom: 8px; }
 .tl-bar button { min-width: 32px; }
 .tl-range { margin-left: auto; font-size: .85rem; color: var(--muted); }
-.legend { display: flex; flex-wrap: wrap; gap: 2px 14px; list-style: none; margin: 0; padding: 0; font-size: .82rem; }
+.legend { display: flex; flex-wrap: wrap; gap: 2px 14px; list-style: none; margin: 0; padding: 0;
+  font-size: .82rem; }
 .legend li { display: flex; align-items: center; gap: 5px; }
 .swatch { width: 20px; height: 12px; border-radius: 2px; background: var(--c-other); }
 .swatch.fault { background: var(--c-fault); }
@@ -26,7 +27,8 @@ export const TIMELINE_STYLE = `
 .tl-scroll.dragging { cursor: grabbing; }
 .tl-lanes { position: sticky; top: 0; display: block; width: 100%; }
 .tl-failed { padding: 2rem; color: var(--bad); }
-.tl-tip { position: absolute; z-index: 5; pointer-events: none; max-width: 380px; padding: 7px 11px; font-size: .84rem;
+.tl-tip { position: absolute; z-index: 5; pointer-events: none; max-width: 380px; padding: 7px 11px;
+  font-size: .84rem;
   line-height: 1.4; background: var(--panel); border: 1px solid var(--line); border-radius: 6px;
   box-shadow: 0 4px 16px rgb(0 0 0 / 22%); overflow-wrap: anywhere; }
 .tl-selection { border-top: 1px solid var(--line); margin-top: 10px; padding-top: 8px; min-height: 3rem;

@@ -6,6 +6,8 @@ export interface HtmlColumn<Row> {
   readonly cell: (row: Row) => Content;
   /** Numbers stand to the right. */
   readonly number?: boolean;
+  /** Long text, which may break into lines. */
+  readonly long?: boolean;
   /** What the column means, for newcomers. */
   readonly hint?: string;
 }
@@ -52,7 +54,7 @@ function oneTable<Row>(title: string, rows: readonly Row[], columns: readonly Ht
         ${rows.map(
           (row) =>
             html`<tr>
-              ${columns.map(({ cell, number }) => html`<td${classOf(number)}>${cell(row)}</td>`)}
+              ${columns.map(({ cell, number, long }) => html`<td${classOf(number, long)}>${cell(row)}</td>`)}
             </tr>`,
         )}
       </tbody>
@@ -60,8 +62,9 @@ function oneTable<Row>(title: string, rows: readonly Row[], columns: readonly Ht
   </div>`;
 }
 
-function classOf(number: boolean | undefined): Markup | undefined {
-  return number === true ? html` class="n"` : undefined;
+function classOf(number: boolean | undefined, long?: boolean): Markup | undefined {
+  if (number === true) return html` class="n"`;
+  return long === true ? html` class="long"` : undefined;
 }
 
 /** A share as a bar behind its number. */

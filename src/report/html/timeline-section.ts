@@ -2,7 +2,7 @@
 import type { Timeline, TimelineSlice } from '../../trace/timeline.js';
 import { compress } from '../assets.js';
 import { formatCount, formatDuration, formatTime } from '../format.js';
-import { RETRIED, styleOf, type PackedTimeline } from '../timeline/packed.js';
+import { CATEGORIES, INFERRED, RETRIED, styleOf, type PackedTimeline } from '../timeline/packed.js';
 import { packTimeline } from '../timeline/pack.js';
 import type { ReportInput } from '../types.js';
 import { jumpButton } from './jump.js';
@@ -16,6 +16,7 @@ const LEGEND: readonly (readonly [swatch: string, words: string])[] = [
   ['invalidation', 'invalidation'],
   ['hold', 'holds the lock'],
   ['flush', 'flush'],
+  ['other', 'other'],
   ['inferred', 'inferred, not recorded'],
 ];
 
@@ -32,7 +33,7 @@ export function timelineSection({ explanation: { trace }, timeline }: ReportInpu
           <button type="button" data-help="">Keys</button>
         </div>
         <ul class="legend" aria-label="Legend">
-          ${LEGEND.map(([swatch, words]) => html`<li><i class="swatch ${swatch}"></i>${words}</li>`)}
+          ${legendOf(packed).map(legendItem)}
         </ul>
         <output class="tl-range"></output>
       </div>
@@ -54,6 +55,20 @@ export function timelineSection({ explanation: { trace }, timeline }: ReportInpu
       </script>
     </div>
     ${twin(timeline)}`;
+}
+
+const legendItem = ([swatch, words]: (typeof LEGEND)[number]): Markup =>
+  html`<li><i class="swatch ${swatch}"></i>${words}</li>`;
+
+/** Only what this recording has. */
+function legendOf({ style, density }: PackedTimeline): (typeof LEGEND)[number][] {
+  const styles = new Set([...style, ...density.map((each) => each.style)]);
+  const seen = new Set<string>();
+  for (const each of styles) {
+    seen.add(each & RETRIED ? 'retried' : CATEGORIES[each & 7]);
+    if (each & INFERRED) seen.add('inferred');
+  }
+  return LEGEND.filter(([swatch]) => seen.has(swatch));
 }
 
 /** What is not drawn singly, in the open. */

@@ -16,7 +16,7 @@ export function factsOf(model: Model, slice: number): Fact[] {
   const [start, end] = [slices.start[slice], slices.end[slice]];
   const [first, last] = [slices.firstEvent[slice], slices.lastEvent[slice]];
   return [
-    ['kind', styleWords(slices.style[slice])],
+    ['what', styleWords(slices.style[slice])],
     ['on', slices.tracks[slices.lane[slice]].name],
     ['took', formatDuration(end - start)],
     ['from', formatTime(start)],

@@ -4,6 +4,7 @@ import type { Brush } from './draw-lanes.js';
 import type { Flow, Model } from './model.js';
 import { axisLabel, axisSteps } from './time-window.js';
 
+/** Lines go behind the slices: paint them after the lanes' background and before the slices. */
 export function drawAxis({ context, palette }: Brush, model: Model, scale: Scale, height: number): void {
   const end = scale.start + (scale.right - scale.left) * scale.nsPerPixel;
   const { times, step } = axisSteps(scale.start, end, (scale.right - scale.left) / 110);
@@ -56,7 +57,7 @@ function shorten(context: CanvasRenderingContext2D, text: string, width: number)
   return `${text.slice(0, length)}…`;
 }
 
-/** A range of time that somebody pointed at. */
+/** A range of time that somebody pointed at; goes behind the slices. */
 export function drawHighlight(
   { context, palette }: Brush,
   range: { start: number; end: number },
@@ -67,7 +68,7 @@ export function drawHighlight(
   const to = Math.min(scale.right, pixelOf(scale, range.end));
   if (to < scale.left || from > scale.right) return;
   context.fillStyle = palette.accent;
-  context.globalAlpha = 0.13;
+  context.globalAlpha = 0.16;
   context.fillRect(from, AXIS_HEIGHT, Math.max(1, to - from), height - AXIS_HEIGHT);
   context.globalAlpha = 1;
   context.fillRect(from, AXIS_HEIGHT - 4, Math.max(3, to - from), 4);
@@ -117,7 +118,9 @@ function includes(slices: Uint32Array, slice: number): boolean {
   return slices[low] === slice;
 }
 
-/** From the slice that waited to what it waited for; an end outside the window is drawn at the window's edge. */
+/**
+ * From the slice that waited to what it waited for; an end outside the window is drawn at the window's edge.
+ */
 export function drawArrow(
   { context, palette }: Brush,
   flow: Flow,

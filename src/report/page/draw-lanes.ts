@@ -1,4 +1,6 @@
-/** Paints lanes. Slices narrower than a pixel share it, and the worst of them gives its colour: none vanishes. */
+/**
+ * Paints lanes. Slices narrower than a pixel share it, and the worst of them gives its colour: none vanishes.
+ */
 import { rankOf } from '../timeline/packed.js';
 import { ROW_HEIGHT, pixelOf, type LaneBox, type Scale } from './layout.js';
 import { firstReaching, type Lane, type Model, type Row } from './model.js';
@@ -18,17 +20,12 @@ const NOTHING = 255;
 /** Index of the wait in CATEGORIES. */
 const WAIT = 5;
 
-export function drawLane(
-  brush: Brush,
-  model: Model,
-  lane: Lane,
-  box: LaneBox,
-  y: number,
-  scale: Scale,
-): void {
-  const { context, palette } = brush;
+export function drawLaneBackground({ context, palette }: Brush, box: LaneBox, y: number, scale: Scale): void {
   context.fillStyle = palette.lane;
   context.fillRect(scale.left, y, scale.right - scale.left, box.height);
+}
+
+export function drawLane(brush: Brush, model: Model, lane: Lane, y: number, scale: Scale): void {
   const pixels = new Uint8Array(Math.ceil(scale.right - scale.left) + 1);
   drawMerged(brush, model, lane, y, scale, pixels);
   lane.rows.forEach((row, i) => drawRow(brush, model, row, y + i * ROW_HEIGHT, scale, pixels));
@@ -129,16 +126,30 @@ function drawSlice(
     context.fillStyle = hatch;
     context.fillRect(from, y + top, width - 0.5, height);
   }
-  if (width < LABEL_WIDTH) return;
-  const characters = Math.floor((width - 8) / 6.1);
+  if (width >= LABEL_WIDTH) drawLabel({ context, palette, hatches }, name, style, from, width, y);
+}
+
+function drawLabel(
+  { context, palette, hatches }: Brush,
+  name: string,
+  style: number,
+  from: number,
+  width: number,
+  y: number,
+): void {
+  const [top, height] = barOf(style);
+  const size = (style & 7) === WAIT ? 10 : 11;
+  context.font = `${size}px ${palette.font}`;
+  // Measuring every name is slow; a guess on the safe side decides how much of it fits.
+  const characters = Math.floor((width - 8) / (size * 0.6));
   const label = name.length <= characters ? name : `${name.slice(0, Math.max(1, characters - 1))}…`;
-  if (hatch) {
+  if (hatches.of(context, style)) {
     // The hatching must not run through the letters.
     context.fillStyle = fillOf(palette, style);
-    context.fillRect(from + 2, y + top + 1, Math.min(width - 4, label.length * 6.1 + 5), height - 2);
+    const covered = Math.min(width - 3, context.measureText(label).width + 6);
+    context.fillRect(from + 1, y + top + 1, covered, height - 2);
   }
   context.fillStyle = '#111';
-  context.font = `${(style & 7) === WAIT ? 10 : 11}px ${palette.font}`;
   context.textBaseline = 'middle';
   context.fillText(label, from + 4, y + top + height / 2 + 0.5);
 }

@@ -1,4 +1,7 @@
-/** The place in the report, kept in the address: `#r=0&t=START-END&s=SLICE`, so that a link shows what was seen. */
+/**
+ * The place in the report, kept in the address: `#r=0&t=START-END&s=SLICE`, so that a link shows what was
+ * seen.
+ */
 
 export interface Place {
   /** Which recording. */
@@ -36,5 +39,6 @@ export function formatPlace({ recording, time, slice }: Place): string {
 }
 
 function wholeNumber(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+  const value = text !== undefined && /^\d+$/.test(text) ? Number(text) : NaN;
+  return Number.isSafeInteger(value) ? value : undefined;
 }

@@ -1,4 +1,7 @@
-/** Where lanes and rows lie on the canvas, in CSS pixels; and what lies under a point. Numbers only, no document. */
+/**
+ * Where lanes and rows lie on the canvas, in CSS pixels; and what lies under a point. Numbers only, no
+ * document.
+ */
 import { firstReaching, type Model } from './model.js';
 
 export const ROW_HEIGHT = 18;
@@ -77,8 +80,8 @@ function rowAt(layout: Layout, y: number): { lane: number; row: number } | undef
 }
 
 /**
- * The slice under a point, within two pixels, so that a slice narrower than a pixel can be hit. Of several the
- * nearest counts, then the longest.
+ * The slice under a point, within two pixels, so that a slice narrower than a pixel can be hit. Of several
+ * the nearest counts, then the longest.
  */
 export function sliceAt(
   model: Model,

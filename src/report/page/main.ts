@@ -1,4 +1,7 @@
-/** Starts a report page: opens timelines when they are shown, and ties buttons, keys, address and print to them. */
+/**
+ * Starts a report page: opens timelines when they are shown, and ties buttons, keys, address and print to
+ * them.
+ */
 import { element, find } from './dom.js';
 import { formatPlace, parsePlace } from './hash.js';
 import { listenToButtons, listenToKeys } from './keys.js';
@@ -56,11 +59,11 @@ function writeAddress(recording: number, view: TimelineView): void {
   if (recording !== current) return;
   clearTimeout(addressTimer);
   addressTimer = window.setTimeout(() => {
-    const { start, end } = view.window;
-    const all = start === view.model.start && end === view.model.end;
+    const { window: shown, model } = view;
+    const all = shown.start === model.start && shown.end === model.end;
     const place = {
       recording,
-      ...(all ? {} : { time: [start, end] as const }),
+      ...(all ? {} : { time: [shown.start, shown.end] as const }),
       ...(view.selected === undefined ? {} : { slice: view.selected }),
     };
     history.replaceState(null, '', formatPlace(place));
@@ -101,7 +104,7 @@ async function jump(button: HTMLElement): Promise<void> {
     end: Number(button.dataset['end']),
     ...(tid === undefined ? {} : { tid: Number(tid) }),
   });
-  view.root.scrollIntoView({ block: 'nearest', behavior: 'instant' });
+  view.root.scrollIntoView({ block: 'center', behavior: 'instant' });
   view.scroller.focus({ preventScroll: true });
 }
 

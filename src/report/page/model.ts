@@ -66,7 +66,9 @@ export function modelOf(packed: PackedTimeline): Model {
   };
 }
 
-/** Each slice goes to the first row that is free when it starts; slices come by start, the longer one first. */
+/**
+ * Each slice goes to the first row that is free when it starts; slices come by start, the longer one first.
+ */
 function rowsOf(slices: Slices, first: number, end: number): Row[] {
   const rows: number[][] = [[]];
   const freeAt: number[] = [-Infinity];

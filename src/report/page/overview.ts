@@ -11,7 +11,7 @@ const LINES = [
 ] as const;
 
 const LINE_HEIGHT = 12;
-export const OVERVIEW_HEIGHT = LINES.length * LINE_HEIGHT + 6;
+const OVERVIEW_HEIGHT = LINES.length * LINE_HEIGHT + 6;
 
 /** Slices per pixel of the whole trace, line by line. */
 export type OverviewCounts = readonly Float64Array[];
@@ -67,7 +67,7 @@ export function drawOverview(
     counts[line].forEach((count, pixel) => {
       if (count < 1) return;
       // Even one slice is visible; the rest by its logarithm.
-      context.globalAlpha = 0.35 + (0.65 * Math.log1p(count)) / Math.log1p(most);
+      context.globalAlpha = 0.45 + (0.55 * Math.log1p(count)) / Math.log1p(most);
       context.fillRect(gutter + pixel, y, 1, LINE_HEIGHT - 2);
     });
     context.globalAlpha = 1;
@@ -76,7 +76,7 @@ export function drawOverview(
   const from = gutter + (window.start - model.start) * perNs;
   const to = gutter + (window.end - model.start) * perNs;
   context.fillStyle = palette.background;
-  context.globalAlpha = 0.6;
+  context.globalAlpha = 0.4;
   context.fillRect(gutter, 0, from - gutter, OVERVIEW_HEIGHT);
   context.fillRect(to, 0, width - to, OVERVIEW_HEIGHT);
   context.globalAlpha = 1;

@@ -47,7 +47,8 @@ function flowButtons(view: TimelineView, selected: number): HTMLElement[] {
 
 function flowButton(view: TimelineView, target: number, label: string): HTMLElement {
   const { slices } = view.model;
-  const text = `${label}: ${slices.name(target)}, ${formatDuration(slices.end[target] - slices.start[target])}`;
+  const took = formatDuration(slices.end[target] - slices.start[target]);
+  const text = `${label}: ${slices.name(target)}, ${took}`;
   const button = element('button', { text, attributes: { type: 'button' } });
   button.addEventListener('click', () => view.reveal(target));
   return button;

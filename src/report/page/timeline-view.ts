@@ -1,6 +1,6 @@
 /** One timeline on the page: what is on show, selected and highlighted, and how it is painted. */
 import { drawArrow, drawAxis, drawHighlight, drawNames, drawOutline, boxOf } from './draw-frame.js';
-import { drawLane, type Brush } from './draw-lanes.js';
+import { drawLane, drawLaneBackground, type Brush } from './draw-lanes.js';
 import { contextOf, find } from './dom.js';
 import {
   AXIS_HEIGHT,
@@ -176,14 +176,19 @@ export class TimelineView {
     context.rect(0, AXIS_HEIGHT, width, height - AXIS_HEIGHT);
     context.clip();
     drawNames(brush, model, layout, this.offset, this.highlight?.tid);
-    for (const box of layout.boxes) {
-      const y = this.offset + box.top;
-      if (y + box.height < AXIS_HEIGHT || y > height) continue;
-      drawLane(brush, model, model.lanes[box.lane], box, y, this.scale);
-    }
+    const onShow = layout.boxes
+      .map((box) => ({ box, y: this.offset + box.top }))
+      .filter(({ box, y }) => y + box.height >= AXIS_HEIGHT && y <= height);
+    for (const { box, y } of onShow) drawLaneBackground(brush, box, y, this.scale);
     context.restore();
     drawAxis(brush, model, this.scale, height);
     if (this.highlight) drawHighlight(brush, this.highlight, this.scale, height);
+    context.save();
+    context.beginPath();
+    context.rect(layout.gutter, AXIS_HEIGHT, width, height - AXIS_HEIGHT);
+    context.clip();
+    for (const { box, y } of onShow) drawLane(brush, model, model.lanes[box.lane], y, this.scale);
+    context.restore();
     context.save();
     context.beginPath();
     context.rect(layout.gutter - 2, AXIS_HEIGHT - 2, width, height);
@@ -191,8 +196,13 @@ export class TimelineView {
     this.drawSelection(brush);
     context.restore();
     drawOverview(this.overview, {
-      ...{ model, counts: this.counts, palette, window: this.window, width },
-      ...{ gutter: layout.gutter, scale: pixels },
+      model,
+      counts: this.counts,
+      palette,
+      window: this.window,
+      width,
+      gutter: layout.gutter,
+      scale: pixels,
     });
     this.root.dataset['drawn'] = `${this.window.start} ${this.window.end}`;
   }

@@ -9,8 +9,9 @@ const LEAST_COLUMN = 13;
 const LABEL = Math.max(...COMPARISON_LINES.map(({ label }) => widthOf(label)));
 
 /**
- * Comparison of recordings: figures line by line, the worst of each line marked with `!`, then each verdict. When
- * they do not fit side by side, the table goes on in a second block. Ends with a line break; empty without rows.
+ * Comparison of recordings: figures line by line, the worst of each line marked with `!`, then each verdict.
+ * When they do not fit side by side, the table goes on in a second block. Ends with a line break; empty
+ * without rows.
  */
 export function renderComparisonTable(rows: readonly ComparisonRow[], options: TerminalOptions): string {
   if (rows.length === 0) return '';
@@ -64,7 +65,7 @@ function lines(
   width: number,
   { paint }: Sheet,
 ): string[] {
-  const wrapped = cells.map(({ text, worst }) => joinDashes(wrap(`${text}${worst ? ' !' : ''}`, width)));
+  const wrapped = cells.map(({ text, worst }) => joinDashes(wrap(`${text}${worst ? '!' : ''}`, width)));
   const height = Math.max(1, ...wrapped.map((each) => each.length));
   return Array.from({ length: height }, (_, i) => {
     const texts = wrapped.map((each, c) => {

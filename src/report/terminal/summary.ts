@@ -1,5 +1,5 @@
 /** The terminal summary of one recording. */
-import type { Explanation } from '../../explain/types.js';
+import type { EpisodeRow, Explanation } from '../../explain/types.js';
 import type { Finding } from '../../explain/types-finding.js';
 import { formatCount, formatDuration, formatPercent, formatTime, plural } from '../format.js';
 import { notUnderstood } from '../not-understood.js';
@@ -9,8 +9,8 @@ import { sheetOf, type Sheet, type TerminalOptions } from './sheet.js';
 import { clean, hanging, wrap, type Style } from './text.js';
 
 /**
- * Summary of one recording for a terminal: what it is, verdict, findings, vCPUs, invalidations, locks, and what was
- * not understood. Ends with a line break.
+ * Summary of one recording for a terminal: what it is, verdict, findings, vCPUs, invalidations, locks, and
+ * what was not understood. Ends with a line break.
  */
 export function renderTerminal(explanation: Explanation, options: TerminalOptions): string {
   const sheet = sheetOf(options);
@@ -19,7 +19,8 @@ export function renderTerminal(explanation: Explanation, options: TerminalOption
     verdict(explanation, sheet),
     findings(explanation.findings, sheet),
     faults(explanation, sheet),
-    titled('Longest episodes', episodeTable(explanation, sheet), sheet),
+    titled('Longest episodes', episodeTable(mostFaults(explanation), sheet), sheet),
+    titled('Longest stalls', episodeTable(explanation.fault.topStalls, sheet), sheet),
     titled('vCPUs', vcpuTable(explanation, sheet), sheet),
     invalidations(explanation, sheet),
     locks(explanation, sheet),
@@ -31,6 +32,11 @@ export function renderTerminal(explanation: Explanation, options: TerminalOption
     .join('\n\n')}\n`;
 }
 
+/** Episodes with retries only: the others are ordinary faults. */
+function mostFaults({ fault }: Explanation): EpisodeRow[] {
+  return fault.topEpisodes.filter(({ attempts }) => attempts > 1);
+}
+
 function titled(title: string, lines: readonly string[], { paint }: Sheet): string[] {
   return lines.length === 0 ? [] : [paint(title, 'bold'), ...lines];
 }
@@ -38,7 +44,8 @@ function titled(title: string, lines: readonly string[], { paint }: Sheet): stri
 function about({ trace, events, kernel }: Explanation, sheet: Sheet): string[] {
   const lost =
     trace.lostEvents > 0 || trace.lossesOfUnknownSize > 0
-      ? `${formatCount(trace.lostEvents)} lost${trace.lossesOfUnknownSize > 0 ? ', and more of unknown number' : ''}`
+      ? `${formatCount(trace.lostEvents)} lost` +
+        (trace.lossesOfUnknownSize > 0 ? ', and more of unknown number' : '')
       : 'none lost';
   const facts: readonly (readonly [string, string])[] = [
     ['kernel', `${kernel.release ?? trace.kernel ?? 'unknown'}, preempt ${preemptOf(trace.preempt)}`],
@@ -109,8 +116,8 @@ function faults({ fault }: Explanation, sheet: Sheet): string[] {
     `${plural(attempts, 'attempt')}${from}: ${parts.join(', ')}.`,
     `${plural(fault.episodes, 'episode')}, ${formatCount(fault.episodesWithRetry)} with retries, ` +
       `the longest of ${plural(fault.longestEpisode, 'attempt')}.`,
-    `Fault to guest entry: p50 ${formatDuration(fault.latency.p50Ns)}, p99 ${formatDuration(fault.latency.p99Ns)}, ` +
-      `max ${formatDuration(fault.latency.maxNs)}.`,
+    `Fault to guest entry: p50 ${formatDuration(fault.latency.p50Ns)}, ` +
+      `p99 ${formatDuration(fault.latency.p99Ns)}, max ${formatDuration(fault.latency.maxNs)}.`,
     ...(causes.length === 0 ? [] : [`Why retried: ${causes.join('; ')}.`]),
   ];
   return titled(
@@ -125,10 +132,10 @@ function invalidations(explanation: Explanation, sheet: Sheet): string[] {
   if (all.count === 0 && aging.count === 0) return [];
   const ends = all.endsInferred ? ' (ends inferred)' : '';
   const text =
-    `${formatCount(all.count)} of ${plural(all.pages, 'page')}, ${formatCount(all.leaves)} mappings zapped; under way ` +
-    `p50 ${formatDuration(all.underWay.p50Ns)}, max ${formatDuration(all.underWay.maxNs)}${ends}; ` +
+    `${formatCount(all.count)} of ${plural(all.pages, 'page')}, ${formatCount(all.leaves)} mappings zapped; ` +
+    `under way p50 ${formatDuration(all.underWay.p50Ns)}, max ${formatDuration(all.underWay.maxNs)}${ends}; ` +
     `${plural(all.yields, 'yield')}${all.yieldSource === 'inferred' ? ' (inferred)' : ''}.`;
-  const aged = `${plural(aging.count, 'aging call')}, ${formatCount(Math.round(aging.perSecond))} per second.`;
+  const aged = `${plural(aging.count, 'aging call')}, ${formatCount(Math.round(aging.perSecond))}/s.`;
   return titled(
     'Invalidations',
     [

@@ -1,4 +1,6 @@
-/** Tables that fit: cells are cut, then the columns of least worth are left out, until a row fits the width. */
+/**
+ * Tables that fit: cells are cut, then the columns of least worth are left out, until a row fits the width.
+ */
 import { clean, pad, truncate, widthOf, type Paint } from './text.js';
 
 export interface Column<Row> {

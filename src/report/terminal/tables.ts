@@ -36,9 +36,7 @@ const EPISODE_COLUMNS: readonly Column<EpisodeRow>[] = [
   },
 ];
 
-/** Episodes with retries only: the others are ordinary faults. */
-export function episodeTable({ fault }: Explanation, sheet: Sheet): string[] {
-  const rows = fault.topEpisodes.filter(({ attempts }) => attempts > 1);
+export function episodeTable(rows: readonly EpisodeRow[], sheet: Sheet): string[] {
   if (rows.length === 0) return [];
   return table(rows.slice(0, Math.min(5, sheet.top)), EPISODE_COLUMNS, sheet);
 }
@@ -90,7 +88,7 @@ export function lockTable(locks: readonly LockSummary[], sheet: Sheet): string[]
 }
 
 /** `mmu_lock? ffff88810a3c8000`; the question mark says that it is a guess. */
-export function lockName({ address, mmuLock }: LockSummary): string {
+function lockName({ address, mmuLock }: LockSummary): string {
   if (!mmuLock.likely) return address;
   return `mmu_lock${mmuLock.confidence === 'high' ? '' : '?'} ${address}`;
 }

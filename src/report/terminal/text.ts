@@ -14,10 +14,12 @@ export function painter(color: boolean): Paint {
 
 /** Text from a trace, with control characters (which could drive the terminal) made visible. */
 export function clean(text: string): string {
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g, '�');
+  return text.replace(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '�');
 }
 
-/** Columns that text takes. Reports are written in narrow characters; wide ones of task names count double. */
+/**
+ * Columns that text takes. Reports are written in narrow characters; wide ones of task names count double.
+ */
 export function widthOf(text: string): number {
   let width = 0;
   for (const character of text) width += columnsOf(character.codePointAt(0) ?? 0);

@@ -19,15 +19,12 @@ export function packTimeline(
   const { kept, density, densityBucketNs, mergedBelowNs } = reduce(timeline, whole, most);
   const tracks = orderTracks(timeline.tracks);
   const position = new Map(tracks.map((track, i) => [track.id, i]));
-  const ordered = kept
-    .filter((slice) => position.has(slice.track))
-    .toSorted(
-      (a, b) =>
-        (position.get(a.track) ?? 0) - (position.get(b.track) ?? 0) || a.start - b.start || b.end - a.end,
-    );
+  const lanes: TimelineSlice[][] = tracks.map(() => []);
+  for (const slice of kept) lanes[position.get(slice.track) ?? -1]?.push(slice);
+  for (const lane of lanes) lane.sort((a, b) => a.start - b.start || b.end - a.end);
+  const ordered = lanes.flat();
+  const perTrack = lanes.map((lane) => lane.length);
   const strings = new Strings();
-  const perTrack = tracks.map(() => 0);
-  for (const slice of ordered) perTrack[position.get(slice.track) ?? 0]++;
   return {
     ...whole,
     tracks,
@@ -56,7 +53,10 @@ function wholeRange(
 
 const KIND_ORDER: readonly TimelineTrack['kind'][] = ['vcpu', 'invalidator', 'lock', 'other'];
 
-/** vCPUs, then invalidators, then locks; children under their parents. Tracks without slices stay: they say so. */
+/**
+ * vCPUs, then invalidators, then locks; children under their parents. Tracks without slices stay: they say
+ * so.
+ */
 function orderTracks(tracks: readonly TimelineTrack[]): TimelineTrack[] {
   const ids = new Set(tracks.map(({ id }) => id));
   const isRoot = ({ parent }: TimelineTrack): boolean => parent === undefined || !ids.has(parent);
@@ -124,7 +124,7 @@ function detailsOf(slices: readonly TimelineSlice[], strings: Strings): Pick<Col
   const keysOf: string[][] = [];
   const shape = slices.map((slice) => {
     const keys = Object.keys(slice.details);
-    const signature = JSON.stringify(keys);
+    const signature = keys.join('\n');
     let number = numberOf.get(signature);
     if (number === undefined) {
       number = members.push([]) - 1;

@@ -1,4 +1,7 @@
-/** A timeline as the page carries it: columns of small numbers, sorted by track and start, which compress well. */
+/**
+ * A timeline as the page carries it: columns of small numbers, sorted by track and start, which compress
+ * well.
+ */
 import type { TimelineSlice, TimelineTrack } from '../../trace/timeline.js';
 
 /** Categories by their code, the least alarming first: where slices share a pixel, the highest code wins. */

@@ -1,6 +1,6 @@
 /**
- * Chooses the slices that a page draws singly when there are too many: the longest of each lane, and all that arrows
- * point at as far as there is room. The rest is counted in buckets of time, and the page says so.
+ * Chooses the slices that a page draws singly when there are too many: the longest of each lane, and all that
+ * arrows point at as far as there is room. The rest is counted in buckets of time, and the page says so.
  */
 import type { Timeline, TimelineSlice } from '../../trace/timeline.js';
 import { styleOf, type Density } from './packed.js';
@@ -53,7 +53,10 @@ function byTrack(slices: readonly TimelineSlice[]): Map<number, TimelineSlice[]>
   return lanes;
 }
 
-/** Largest share per lane such that all lanes together keep at most `most`: short lanes leave theirs to the long. */
+/**
+ * Largest share per lane such that all lanes together keep at most `most`: short lanes leave theirs to the
+ * long.
+ */
 function fairQuota(lengths: readonly number[], most: number): number {
   let room = most;
   const ascending = lengths.toSorted((a, b) => a - b);
