@@ -214,7 +214,8 @@ function matchWords(
   offset: number,
   length: number,
 ): number {
-  if (length < 4 || start + length > bytes.length) return matchLiteral(bytes, start, shape.literals, offset, length);
+  if (length < 4 || start + length > bytes.length)
+    return matchLiteral(bytes, start, shape.literals, offset, length);
   const words = shape.literalWords;
   const last = length - 4;
   for (let i = 0; i < last; i += 4) {
@@ -264,7 +265,8 @@ function findLiteral(
   length: number,
 ): number {
   const first = literals[offset];
-  if (first === 32 && bytes[start - 1] === 32 && matchLiteral(bytes, start, literals, offset, length) >= 0) return start;
+  if (first === 32 && bytes[start - 1] === 32 && matchLiteral(bytes, start, literals, offset, length) >= 0)
+    return start;
   for (let at = start; ; at++) {
     const byte = bytes[at];
     if (byte === first) {

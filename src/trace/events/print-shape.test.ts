@@ -14,7 +14,20 @@ import { findSymbols } from './symbols.js';
 import { flagTable, symbolTable } from './symbol-table.js';
 import type { EventDef, FieldDef, FieldType } from './types.js';
 
-const types: FieldType[] = ['u8', 's8', 'u16', 's16', 'u32', 's32', 'u64', 's64', 'bool', 'string', 'bytes', 'cpumask'];
+const types: FieldType[] = [
+  'u8',
+  's8',
+  'u16',
+  's16',
+  'u32',
+  's32',
+  'u64',
+  's64',
+  'bool',
+  'string',
+  'bytes',
+  'cpumask',
+];
 const def: EventDef = {
   system: 'test',
   name: 'all_types',
@@ -138,9 +151,17 @@ describe('the grammar of shapes', () => {
     expect(Object.values(Op)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
     expect(Object.keys(Op)[2]).toBe('hex');
     expect(INSTRUCTION).toBe(5);
-    expect([Op.literal, Op.decimal, Op.hex, Op.pointer, Op.string, Op.hexbytes, Op.mask, Op.skip, Op.end]).toEqual([
-      0, 1, 2, 3, 4, 6, 7, 8, 9,
-    ]);
+    expect([
+      Op.literal,
+      Op.decimal,
+      Op.hex,
+      Op.pointer,
+      Op.string,
+      Op.hexbytes,
+      Op.mask,
+      Op.skip,
+      Op.end,
+    ]).toEqual([0, 1, 2, 3, 4, 6, 7, 8, 9]);
   });
 });
 
@@ -161,7 +182,8 @@ function valueFor(event: EventDef, shape: PrintShape, at: number): fc.Arbitrary<
   const most = signed ? 2n ** BigInt(width - 1) - 1n : 2n ** BigInt(width) - 1n;
   const table = segment && 'symbols' in segment ? segment.symbols : undefined;
   if (table) {
-    const shown = (value: number) => value >= least && value <= most && table.parse(table.format(value)) === value;
+    const shown = (value: number) =>
+      value >= least && value <= most && table.parse(table.format(value)) === value;
     const any = fc.oneof(fc.constantFrom(0, 1, ...table.entries.map(([value]) => value)), fc.nat(0xffff));
     return any.filter(shown).map(BigInt);
   }

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { anyText, buildTrace, plainEvents, traceSpec, type PlainEvent } from '../../../test/support/random-trace.js';
+import {
+  anyText,
+  buildTrace,
+  plainEvents,
+  traceSpec,
+  type PlainEvent,
+} from '../../../test/support/random-trace.js';
 import { findEvent } from '../events/index.js';
 import type { EventDef } from '../events/types.js';
 import { TextReader } from '../read/text/text-reader.js';
@@ -10,7 +16,8 @@ import { writeFtraceText, type FtraceTextOptions } from './ftrace-text.js';
 
 function textOf(trace: Trace, options?: FtraceTextOptions): string {
   let text = '';
-  for (const chunk of writeFtraceText(trace, options)) for (const byte of chunk) text += String.fromCharCode(byte);
+  for (const chunk of writeFtraceText(trace, options))
+    for (const byte of chunk) text += String.fromCharCode(byte);
   return text;
 }
 
@@ -23,7 +30,11 @@ function readBack(trace: Trace, options?: FtraceTextOptions): Trace {
 }
 
 /** A trace of one event of the table, or of an unknown one. */
-function one(event: string, values: Readonly<Record<string, bigint | string>>, time = 1_365_973_962_722): Trace {
+function one(
+  event: string,
+  values: Readonly<Record<string, bigint | string>>,
+  time = 1_365_973_962_722,
+): Trace {
   const builder = new TraceBuilder();
   const known = findEvent(event);
   const fields = Object.entries(values).map(([name, value]) =>
@@ -145,7 +156,11 @@ const asText = (events: PlainEvent[]) =>
 describe('round trips', () => {
   it('gives back every event that the table does not know, with its fields', () => {
     const comm = plain.filter((text) => !/-\d+ |: /.test(text));
-    const specs = traceSpec({ text: plain.filter((text) => !/^0x|^-?0\d|^-?\d/.test(text)), comm, maxEvents: 20 });
+    const specs = traceSpec({
+      text: plain.filter((text) => !/^0x|^-?0\d|^-?\d/.test(text)),
+      comm,
+      maxEvents: 20,
+    });
     fc.assert(
       fc.property(
         specs.filter((spec) => spec.events.length > 0),

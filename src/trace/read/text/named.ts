@@ -59,7 +59,7 @@ export class NamedReader {
     const stop = textEnd(bytes, start);
     this.complete = true;
     if (this.#seen.length < kind.columns.length + 2) this.#seen = new Uint8Array(2 * kind.columns.length + 2);
-    this.#seen.fill(0, 0, kind.columns.length + 2);
+    this.#seen.fill(0, 0, fields.learnt ? undefined : kind.columns.length);
     let at = afterMarker(bytes, start);
     if (nameEnd(bytes, at, stop) < 0) at = this.#leading(fields, bytes, at, stop, row);
     let expected = 0;

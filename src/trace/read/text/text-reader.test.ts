@@ -13,7 +13,11 @@ const folder = join(repositoryRoot, 'test', 'fixtures', 'text');
 const fixtures = readdirSync(folder).filter((name) => name.endsWith('.txt'));
 const bytesOf = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
 
-function read(bytes: Uint8Array, chunk = bytes.length, options: BuilderOptions = {}): { trace: Trace; reader: TextReader } {
+function read(
+  bytes: Uint8Array,
+  chunk = bytes.length,
+  options: BuilderOptions = {},
+): { trace: Trace; reader: TextReader } {
   const builder = new TraceBuilder(options);
   const reader = new TextReader(builder);
   // Each chunk in the same buffer, as files are read: the reader must not keep it.
@@ -38,11 +42,28 @@ function dump(bytes: Uint8Array, chunk?: number): string {
     const where = `${stamp} ${comm}:${tid} cpu ${cpu} flags ${flags.toString(16)}${buffer ? ` buffer ${buffer}` : ''}`;
     return [where, event, ...values].join(' ');
   });
-  const { losses, unknownLines, unknownEvents, unparsedFields, clockBackwards, largestBackstep, damage, notes } =
-    diagnostics;
+  const {
+    losses,
+    unknownLines,
+    unknownEvents,
+    unparsedFields,
+    clockBackwards,
+    largestBackstep,
+    damage,
+    notes,
+  } = diagnostics;
   const maps = { unknownLines, unknownEvents, unparsedFields };
   const seen = Object.fromEntries(Object.entries(maps).map(([name, map]) => [name, Object.fromEntries(map)]));
-  const rest = { counts: reader.counts, meta, losses, ...seen, clockBackwards, largestBackstep, damage, notes };
+  const rest = {
+    counts: reader.counts,
+    meta,
+    losses,
+    ...seen,
+    clockBackwards,
+    largestBackstep,
+    damage,
+    notes,
+  };
   return `${events.join('\n')}\n${JSON.stringify(rest, null, 1)}\n`;
 }
 
@@ -68,7 +89,8 @@ describe.each(fixtures)('%s', (name) => {
   });
 });
 
-const line = (text: string, stamp = '1.000000') => `            task-7     [002] .....     ${stamp}: ${text}\n`;
+const line = (text: string, stamp = '1.000000') =>
+  `            task-7     [002] .....     ${stamp}: ${text}\n`;
 const readText = (text: string, options?: BuilderOptions) => read(bytesOf(text), undefined, options).trace;
 
 describe('unusual input', () => {
@@ -120,18 +142,24 @@ describe('unusual input', () => {
   });
 
   it('takes carriage returns for line ends', () => {
-    const trace = readText(line('kvm_fpu: load').replace('\n', '\r\n') + line('my_event: a=b c').replace('\n', '\r\n'));
+    const trace = readText(
+      line('kvm_fpu: load').replace('\n', '\r\n') + line('my_event: a=b c').replace('\n', '\r\n'),
+    );
     expect(plainEvents(trace).map(({ fields }) => fields)).toEqual([{ load: 1n }, { a: 'b c' }]);
   });
 
   it('leaves out what a filter does not want', () => {
-    const text = line('kvm_fpu: load') + line('kvm_fpu: unload', '2.000000') + line('my_event: 1', '3.000000');
+    const text =
+      line('kvm_fpu: load') + line('kvm_fpu: unload', '2.000000') + line('my_event: 1', '3.000000');
     expect(readText(text, { filter: { from: 1.5e9, events: ['kvm_*'] } }).length).toBe(1);
     expect(readText(text, { filter: { from: 1.5e9, events: ['kvm_*'] } }).diagnostics.filtered).toBe(2);
   });
 
   it('counts clocks that run backwards, per CPU', () => {
-    const text = line('kvm_fpu: load', '2.000000') + line('kvm_fpu: load').replace('[002]', '[003]') + line('kvm_fpu: load');
+    const text =
+      line('kvm_fpu: load', '2.000000') +
+      line('kvm_fpu: load').replace('[002]', '[003]') +
+      line('kvm_fpu: load');
     const { diagnostics } = readText(text);
     expect([diagnostics.clockBackwards, diagnostics.largestBackstep]).toEqual([1, 1e9]);
   });
@@ -139,13 +167,23 @@ describe('unusual input', () => {
   it('keeps times beyond 2^53 ns, and does not mix clocks', () => {
     const text = line('kvm_fpu: load', '1700000000.000001') + line('kvm_fpu: load', '1700000000.000002000');
     const trace = readText(text + line('kvm_fpu: load', '12345') + line('kvm_fpu: load', '1.0000'));
-    expect([trace.stampOf(0), trace.stampOf(1)]).toEqual([1_700_000_000_000_001_000n, 1_700_000_000_000_002_000n]);
+    expect([trace.stampOf(0), trace.stampOf(1)]).toEqual([
+      1_700_000_000_000_001_000n,
+      1_700_000_000_000_002_000n,
+    ]);
     expect(trace.length).toBe(2);
     expect(trace.diagnostics.unknownLines.get('no event line')?.count).toBe(2);
   });
 
   it('keeps a value that does not fit what its column began with', () => {
-    const text = ['id=1', 'id=0xffffffffffffffff', 'id=18446744073709551615', 'id=x y', 'other=1', 'id=2 id=3'];
+    const text = [
+      'id=1',
+      'id=0xffffffffffffffff',
+      'id=18446744073709551615',
+      'id=x y',
+      'other=1',
+      'id=2 id=3',
+    ];
     const trace = readText(text.map((args) => line(`my_event: ${args}`)).join(''));
     expect(plainEvents(trace).map(({ fields }) => fields)).toEqual([
       { id: 1n },
