@@ -1,7 +1,7 @@
 /** The HTML pages: what is in them, and how they behave in a real browser. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe as plainDescribe, expect, it as plainIt } from 'vitest';
@@ -119,6 +119,12 @@ function manySlices(count: number): Timeline {
   return { tracks, slices, flows: [] };
 }
 
+/** Full name of a program that requires() has found. */
+function onPath(program: string): string {
+  const folders = (process.env['PATH'] ?? '').split(delimiter);
+  return folders.map((each) => join(each, program)).find(existsSync) ?? program;
+}
+
 const { describe, it } = requires('chromium');
 
 describe('in a browser', () => {
@@ -128,7 +134,7 @@ describe('in a browser', () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'faultline-report-'));
     browser = await chromium.launch({
-      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+      executablePath: onPath('chromium'),
       args: ['--headless=new', '--no-sandbox', '--disable-gpu'],
     });
   });

@@ -109,7 +109,8 @@ dialog h2 { margin-top: 1rem; }
 .keys > div { display: flex; gap: 14px; margin: 4px 0; }
 .keys dt { min-width: 80px; }
 .keys dd { margin: 0; }
-@media (max-width: 700px) { nav.top a { font-size: .84rem; } main, header.page { padding: 0 12px; } }
+@media (max-width: 900px) { nav.top { gap: 4px 12px; } nav.top a, nav.top button { font-size: .82rem; } }
+@media (max-width: 700px) { main, header.page { padding: 0 12px; } }
 @media print {
   @page { margin: 12mm; }
   :root { font-size: 11px; }

@@ -50,11 +50,16 @@ export function drawNames(
   }
 }
 
+/** Cut in the middle: the thread's id stands at the end, and names of a kind begin alike. */
 function shorten(context: CanvasRenderingContext2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
-  let length = text.length - 1;
-  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > width) length--;
-  return `${text.slice(0, length)}…`;
+  const cut = (kept: number): string => {
+    const end = Math.min(8, Math.floor(kept / 2));
+    return `${text.slice(0, kept - end)}…${text.slice(text.length - end)}`;
+  };
+  let kept = text.length - 1;
+  while (kept > 2 && context.measureText(cut(kept)).width > width) kept--;
+  return cut(kept);
 }
 
 /** A range of time that somebody pointed at; goes behind the slices. */

@@ -87,7 +87,7 @@ function mark(pixels: Uint8Array, pixel: number, style: number): void {
   if (pixels[pixel] === NOTHING || rankOf(style) > rankOf(pixels[pixel])) pixels[pixel] = style;
 }
 
-function drawPixels({ context, palette }: Brush, pixels: Uint8Array, y: number, scale: Scale): void {
+function drawPixels({ context, palette, hatches }: Brush, pixels: Uint8Array, y: number, scale: Scale): void {
   for (let from = 0; from < pixels.length;) {
     const style = pixels[from];
     let to = from + 1;
@@ -96,6 +96,11 @@ function drawPixels({ context, palette }: Brush, pixels: Uint8Array, y: number, 
       const [top, height] = barOf(style);
       context.fillStyle = fillOf(palette, style);
       context.fillRect(scale.left + from, y + top, to - from, height);
+      const hatch = to - from >= HATCH_WIDTH ? hatches.of(context, style) : undefined;
+      if (hatch) {
+        context.fillStyle = hatch;
+        context.fillRect(scale.left + from, y + top, to - from, height);
+      }
     }
     from = to;
   }

@@ -44,7 +44,7 @@ export function layoutOf({ lanes }: Model, width: number): Layout {
     top += height + LANE_GAP;
     return box;
   });
-  return { boxes, height: top, gutter: Math.round(Math.min(190, Math.max(96, width * 0.16))) };
+  return { boxes, height: top, gutter: Math.round(Math.min(220, Math.max(96, width * 0.19))) };
 }
 
 /** How times map to pixels of the lanes' part of the canvas. */

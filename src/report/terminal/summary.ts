@@ -132,8 +132,9 @@ function invalidations(explanation: Explanation, sheet: Sheet): string[] {
   if (all.count === 0 && aging.count === 0) return [];
   const ends = all.endsInferred ? ' (ends inferred)' : '';
   const text =
-    `${formatCount(all.count)} of ${plural(all.pages, 'page')}, ${formatCount(all.leaves)} mappings zapped; ` +
-    `under way p50 ${formatDuration(all.underWay.p50Ns)}, max ${formatDuration(all.underWay.maxNs)}${ends}; ` +
+    `${formatCount(all.count)} of ${plural(all.pages, 'page')}, ` +
+    `${formatCount(all.leaves)} mappings zapped; under way p50 ${formatDuration(all.underWay.p50Ns)}, ` +
+    `max ${formatDuration(all.underWay.maxNs)}${ends}; ` +
     `${plural(all.yields, 'yield')}${all.yieldSource === 'inferred' ? ' (inferred)' : ''}.`;
   const aged = `${plural(aging.count, 'aging call')}, ${formatCount(Math.round(aging.perSecond))}/s.`;
   return titled(

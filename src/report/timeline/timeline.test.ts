@@ -40,13 +40,11 @@ const someTimeline = fc.array(someSlice, { maxLength: 60 }).map((all): Timeline 
 function known(slices: Slices): string[] {
   return Array.from({ length: slices.count }, (_, i) =>
     JSON.stringify([
-      ...[
-        slices.tracks[slices.lane[i]].name,
-        slices.start[i],
-        slices.end[i],
-        slices.name(i),
-        slices.style[i],
-      ],
+      slices.tracks[slices.lane[i]].name,
+      slices.start[i],
+      slices.end[i],
+      slices.name(i),
+      slices.style[i],
       slices.firstEvent[i],
       slices.lastEvent[i],
       Object.fromEntries(slices.details(i)),
