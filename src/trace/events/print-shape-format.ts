@@ -8,7 +8,8 @@ import type { PrintShape, Segment } from './print-shape.js';
 /**
  * The text of a row.
  *
- * @param columns by the event's field number; undefined where this trace's version of the event lacks the field
+ * @param columns by the event's field number; undefined where this trace's version of the event lacks the
+ * field
  * @returns undefined when the row lacks a field that the shape prints, or contradicts what the shape implies
  */
 export function formatShape(
@@ -52,7 +53,7 @@ function fieldText(segment: Exclude<Segment, { literal: string }>, column: Colum
     case 'symbol':
       return segment.symbols?.format(column.number(row)) ?? '';
     case 'hexbytes':
-      return [...column.text(row)].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0')).join(' ');
+      return hexPairs(column.text(row)).join(' ');
     case 'mask':
       return maskText(column.text(row));
     case 'skip':
@@ -72,4 +73,9 @@ export function hexText(column: Column, row: number): string {
   if (Number.isSafeInteger(value) && value >= 0) return value.toString(16);
   const bits = column.field.type.endsWith('64') ? 64 : Number(column.field.type.slice(1));
   return BigInt.asUintN(bits, column.big(row)).toString(16);
+}
+
+/** Two hex digits for each byte of a blob (one char per byte). */
+export function hexPairs(blob: string): string[] {
+  return Array.from(blob, (char) => char.charCodeAt(0).toString(16).padStart(2, '0'));
 }

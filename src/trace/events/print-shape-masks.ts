@@ -7,7 +7,8 @@ const MOST_CPUS = 0x10000;
 /**
  * The CPU list of a printed set.
  *
- * Tracepoints print masks in groups of eight hex digits (`%*pb` on a bitmap of whole longs); anything else is a list.
+ * Tracepoints print masks in groups of eight hex digits (`%*pb` on a bitmap of whole longs); anything else
+ * is a list.
  *
  * @returns undefined when `text` is neither
  */

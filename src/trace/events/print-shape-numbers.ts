@@ -1,8 +1,8 @@
 /**
  * Numbers from bytes, in two 32-bit halves: no strings, no bigint, no rounding.
  *
- * Every method takes the position of the first byte and returns the position after the last one, or -1. Whoever calls
- * makes sure that a byte that is no digit (the line end) follows.
+ * Every method takes the position of the first byte and returns the position after the last one, or -1.
+ * Whoever calls makes sure that a byte that is no digit (the line end) follows.
  */
 import type { ColumnBuilder } from '../store/column.js';
 
@@ -26,8 +26,8 @@ const limits = [0, 1, 0, 0, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0xffff];
 
 export class NumberReader {
   /**
-   * Halves of the magnitude of the number read last, as signed 32-bit patterns: such integers fit into a tagged
-   * word of the engine, so that storing them here allocates nothing.
+   * Halves of the magnitude of the number read last, as signed 32-bit patterns: such integers fit into a
+   * tagged word of the engine, so that storing them here allocates nothing.
    */
   low = 0;
   high = 0;
@@ -77,21 +77,22 @@ export class NumberReader {
   }
 
   #hexDigits(bytes: Uint8Array, start: number): number {
-    let digit = hexDigits[bytes[start]];
+    const digits = hexDigits;
+    let digit = digits[bytes[start]];
     if (digit === 255) return -1;
     let at = start;
     let low = 0;
     const stop = start + 8;
     do {
       low = (low << 4) | digit;
-      digit = hexDigits[bytes[++at]];
+      digit = digits[bytes[++at]];
     } while (digit !== 255 && at < stop);
     let high = 0;
     while (digit !== 255) {
       if ((high & 0xf0000000) !== 0) return -1;
       high = (high << 4) | (low >>> 28);
       low = (low << 4) | digit;
-      digit = hexDigits[bytes[++at]];
+      digit = digits[bytes[++at]];
     }
     this.low = low;
     this.high = high;
@@ -101,7 +102,8 @@ export class NumberReader {
   /**
    * Put the number into a column, in two's complement.
    *
-   * Kernels print unsigned fields with %d and signed ones with %x, so a value may come in the other sign's form.
+   * Kernels print unsigned fields with %d and signed ones with %x, so a value may come in the other sign's
+   * form.
    *
    * @param width `widthCode` of the field
    * @returns whether the number fits into the field

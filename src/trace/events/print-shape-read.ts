@@ -1,7 +1,8 @@
 /**
  * Reads the text of an event into the columns of its kind, by the instructions of a compiled shape.
  *
- * Works on bytes, makes no strings and looks at each byte about once: this is the inner loop of every text reader.
+ * Works on bytes, makes no strings and looks at each byte about once: this is the inner loop of every text
+ * reader.
  */
 import { latin1, type Strings } from '../store/strings.js';
 import type { ColumnBuilder } from '../store/column.js';
@@ -9,9 +10,9 @@ import { maskList } from './print-shape-masks.js';
 import { hexDigit, NumberReader } from './print-shape-numbers.js';
 import type { PrintShape } from './print-shape.js';
 
-// Bytes and operations stand as plain numbers in these loops: a constant of a module is a load from memory wherever it is
-// used, which costs a fifth of the speed. 10 line end, 13 carriage return, 32 space, 40 `(`, 120 `x`. A test compares
-// the operations with `Op` of print-shape.ts.
+// Bytes and operations stand as plain numbers in these loops: a constant of a module is a load from memory
+// wherever it is used, which costs a fifth of the speed. 10 line end, 13 carriage return, 32 space, 40 `(`,
+// 120 `x`. A test compares the operations with `Op` of print-shape.ts.
 
 /** How often a text is made longer because what follows did not fit: bounds the work for a hostile line. */
 const MOST_RETRIES = 64;
@@ -47,7 +48,8 @@ export class ShapeReader {
    *
    * @param bytes hold a line end at or after `start`
    * @param columns of the event, in the order of its fields
-   * @returns position of the line end, or -1 when the text has another shape; the row may hold parts of it then
+   * @returns position of the line end, or -1 when the text has another shape; the row may hold parts of it
+   * then
    */
   read(
     shape: PrintShape,
@@ -72,7 +74,11 @@ export class ShapeReader {
         if (op === 2) next = numbers.hex(bytes, at);
         else next = op === 1 ? numbers.decimal(bytes, at) : this.#pointer(bytes, at);
         const field = code[pc + 1];
-        if (next >= 0 && !numbers.store(columns[field], row, widths[field])) next = -1;
+        const column = columns[field];
+        if (widths[field] === 64 && !numbers.negative) {
+          column.low[row] = numbers.low;
+          column.high[row] = numbers.high;
+        } else if (next >= 0 && !numbers.store(column, row, widths[field])) next = -1;
       } else if (op === 9) {
         next = lineEnd(bytes, at);
         if (next >= 0) return next;
@@ -232,8 +238,8 @@ function matchWords(
 }
 
 /**
- * Position after the literal, or -1. A space stands for one or more; for none at the end of the line, and where an empty
- * text lies between two literals and the first has taken all spaces.
+ * Position after the literal, or -1. A space stands for one or more; for none at the end of the line, and
+ * where an empty text lies between two literals and the first has taken all spaces.
  */
 function matchLiteral(
   bytes: Uint8Array,

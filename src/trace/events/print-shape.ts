@@ -3,7 +3,8 @@
  *
  *     mmu notifier unmap range: 0x{start:016x} -- 0x{end:016x}
  *
- * - Literal text stands for itself; `{{` and `}}` are braces. A run of spaces matches one or more spaces when read and
+ * - Literal text stands for itself; `{{` and `}}` are braces. A run of spaces matches one or more spaces
+ *   when read and
  *   is written as it stands; at the end of a line it may be missing.
  * - `{f}`: decimal, signed as the field's type is; `0x` hex is read too.
  * - `{f:x}`, `{f:016x}`: hex digits without a prefix, padded with zeros to a width.
@@ -35,7 +36,11 @@ export type Segment =
       readonly symbols: SymbolTable | undefined;
     };
 
-/** Operations of the compiled form. Texts end where the literal of the same instruction begins. */
+/**
+ * Operations of the compiled form. Texts end where the literal of the same instruction begins.
+ *
+ * @internal for tests: ShapeReader has them as plain numbers
+ */
 export const Op = {
   literal: 0,
   decimal: 1,
@@ -49,10 +54,18 @@ export const Op = {
   end: 9,
 } as const;
 
-/** Numbers per instruction: operation, field, symbol reader, offset and length of the literal (or of the next one). */
+/**
+ * Numbers per instruction: operation, field, symbol reader, offset and length of the literal (or of the
+ * next one).
+ *
+ * @internal for tests
+ */
 export const INSTRUCTION = 5;
 
-/** Bits of a field and whether it is signed, as ShapeReader wants them: 64, 32, 16, 8, negative where signed. */
+/**
+ * Bits of a field and whether it is signed, as ShapeReader wants them: 64, 32, 16, 8, negative where
+ * signed.
+ */
 export function widthCode(type: FieldType): number {
   switch (type) {
     case 'u64':
@@ -214,7 +227,7 @@ function assemble(
   const literals: number[] = [];
   const symbolReaders: SymbolReader[] = [];
   const place = (literal: string): [number, number] => {
-    const bytes = [...literal.replaceAll(/ +/g, ' ')].map((char) => char.charCodeAt(0));
+    const bytes = Array.from(literal.replaceAll(/ +/g, ' '), (char) => char.charCodeAt(0));
     literals.push(...bytes);
     return [literals.length - bytes.length, bytes.length];
   };

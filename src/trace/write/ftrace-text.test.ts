@@ -8,6 +8,7 @@ import {
   type PlainEvent,
 } from '../../../test/support/random-trace.js';
 import { findEvent } from '../events/index.js';
+import { hexPairs } from '../events/print-shape-format.js';
 import type { EventDef } from '../events/types.js';
 import { TextReader } from '../read/text/text-reader.js';
 import { TraceBuilder } from '../store/builder.js';
@@ -137,14 +138,17 @@ function expected(events: PlainEvent[]): PlainEvent[] {
       Object.entries(event.fields).map(([name, value]) => [
         name,
         name.startsWith('bytes')
-          ? `ARRAY[${[...String(value)].map((c) => c.charCodeAt(0).toString(16).padStart(2, '0')).join(', ')}]`
+          ? `ARRAY[${hexPairs(String(value)).join(', ')}]`
           : value,
       ]),
     ),
   }));
 }
 
-/** Values as text: what a learnt column calls a number, the original may call a CPU list, and the other way round. */
+/**
+ * Values as text: what a learnt column calls a number, the original may call a CPU list, and the other way
+ * round.
+ */
 const asText = (events: PlainEvent[]) =>
   events.map((event) => ({
     ...event,

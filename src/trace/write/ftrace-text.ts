@@ -1,12 +1,12 @@
 /**
  * Writes a trace as the text of tracefs' `trace` file, which trace viewers and the text reader understand.
  *
- * Known events have the kernel's own text. What that cannot show (an event that the table does not know, fields that
- * no shape prints) is written as `name=value`. Strings are written a byte per char, as the store keeps them; line ends
- * inside them become spaces.
+ * Known events have the kernel's own text. What that cannot show (an event that the table does not know,
+ * fields that no shape prints) is written as `name=value`. Strings are written a byte per char, as the
+ * store keeps them; line ends inside them become spaces.
  */
 import { findEvent } from '../events/index.js';
-import { decimalText, formatShape, hexText } from '../events/print-shape-format.js';
+import { decimalText, formatShape, hexPairs, hexText } from '../events/print-shape-format.js';
 import type { PrintShape } from '../events/print-shape.js';
 import { shapesOf } from '../events/print-shapes.js';
 import type { FieldDef } from '../events/types.js';
@@ -86,8 +86,7 @@ class KindWriter {
 
 function valueText(field: FieldDef, column: Column, row: number): string {
   if (field.type === 'bytes') {
-    const bytes = [...column.text(row)].map((char) => char.charCodeAt(0).toString(16).padStart(2, '0'));
-    return `ARRAY[${bytes.join(', ')}]`;
+    return `ARRAY[${hexPairs(column.text(row)).join(', ')}]`;
   }
   if (isInterned(field)) return column.text(row);
   return field.type === 'u64' || field.raw === 'hex' ? `0x${hexText(column, row)}` : decimalText(column, row);

@@ -1,5 +1,6 @@
 /**
- * Reads the arguments of one kind of event: by the shapes of the event table, and where none fits as `name=value`.
+ * Reads the arguments of one kind of event: by the shapes of the event table, and where none fits as
+ * `name=value`.
  */
 import { lineEnd, type ShapeReader } from '../../events/print-shape-read.js';
 import type { PrintShape } from '../../events/print-shape.js';
@@ -20,8 +21,8 @@ export class ArgumentReader {
   unknown: Sample | undefined;
   readonly #shapes: PrintShape[];
   /**
-   * Whether shapes may be tried in any order. Where a shape holds free text, an earlier one may be a special case of
-   * it, so the order counts.
+   * Whether shapes may be tried in any order. Where a shape holds free text, an earlier one may be a
+   * special case of it, so the order counts.
    */
   readonly #anyOrder: boolean;
   #namedFirst: boolean;

@@ -3,8 +3,8 @@
  */
 import type { TraceBuilder } from '../../store/builder.js';
 
-// Bytes stand as plain numbers in the hot loops of this folder (46 `.`, 48 `0`, 58 `:`): a constant of a module is a
-// load from memory wherever it is used, which costs a fifth of the speed.
+// Bytes stand as plain numbers in the hot loops of this folder (46 `.`, 48 `0`, 58 `:`): a constant of a
+// module is a load from memory wherever it is used, which costs a fifth of the speed.
 
 /** Seconds whose ns are exact integers of a number. */
 const EXACT_SECONDS = 9_000_000;
@@ -16,7 +16,10 @@ export class ClockReader {
   time = 0;
   /** ns per step of the finest stamp seen: 1000 or 1. */
   resolution = 1000;
-  /** What the first stamp was: `sec.usec`, or a count. One trace has one clock, so later ones must be the same. */
+  /**
+   * What the first stamp was: `sec.usec`, or a count. One trace has one clock, so later ones must be the
+   * same.
+   */
   unit: 'unknown' | 'ns' | 'ticks' = 'unknown';
   readonly #builder: TraceBuilder;
   #originSeconds = 0;

@@ -58,7 +58,7 @@ export function looksLike(head: Uint8Array): string {
   return `other text ("${text.split('\n', 1)[0].trim().slice(0, 60)}")`;
 }
 
-const ascii = (text: string): number[] => [...text].map((char) => char.charCodeAt(0));
+const ascii = (text: string): number[] => Array.from(text, (char) => char.charCodeAt(0));
 
 const magics: readonly { readonly name: string; readonly magic: readonly number[] }[] = [
   { name: 'a trace.dat file', magic: [0x17, 0x08, 0x44, ...ascii('tracing')] },

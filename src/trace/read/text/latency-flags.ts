@@ -1,10 +1,10 @@
 /**
  * The column of ring-buffer flags in ftrace text (`d..2.`, `.N.1`), both ways.
  *
- * Characters: interrupts and bottom halves; rescheduling; hard, soft or non-maskable interrupt; preemption depth;
- * depth of migrate-disable (since 5.13; the last one is missing before). kernel/trace/trace_output.c,
- * trace_print_lat_fmt. Numbers as in the ring buffer: low byte trace_flag_type, high byte the preempt count
- * (migrate-disable depth in its upper four bits).
+ * Characters: interrupts and bottom halves; rescheduling; hard, soft or non-maskable interrupt; preemption
+ * depth; depth of migrate-disable (since 5.13; the last one is missing before).
+ * kernel/trace/trace_output.c, trace_print_lat_fmt. Numbers as in the ring buffer: low byte
+ * trace_flag_type, high byte the preempt count (migrate-disable depth in its upper four bits).
  */
 
 /** Bits of trace_flag_type; 0x02 means "irqs unsupported" until 6.12 and "resched lazily" since 6.13. */

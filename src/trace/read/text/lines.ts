@@ -1,16 +1,18 @@
 /**
- * Cuts a stream of chunks into complete lines without copying them: whole runs of lines are handed on in place, and
- * only a line that straddles two chunks is put together in a buffer.
+ * Cuts a stream of chunks into complete lines without copying them: whole runs of lines are handed on in
+ * place, and only a line that straddles two chunks is put together in a buffer.
  */
 
 /** Longest line that is read; the kernel's own lines are under 8 KiB. */
-export const LONGEST_LINE = 65_536;
+const LONGEST_LINE = 65_536;
 const SAMPLE_BYTES = 160;
 const NEWLINE = 10;
 
 /** What takes the lines. */
 export interface LineSink {
-  /** Complete lines: bytes [start, end), the last of which ends a line; no line is longer than LONGEST_LINE. */
+  /**
+   * Complete lines: bytes [start, end), the last of which ends a line; no line is longer than LONGEST_LINE.
+   */
   lines(bytes: Uint8Array, start: number, end: number): void;
   /** A line too long to be read; `bytes` hold its beginning. */
   tooLong(bytes: Uint8Array): void;

@@ -1,6 +1,6 @@
 /**
- * Reads arguments written as `name=value`: `trace-cmd report -R`, perf's `[FAILED TO PARSE]` lines, and events that
- * the event table does not know.
+ * Reads arguments written as `name=value`: `trace-cmd report -R`, perf's `[FAILED TO PARSE]` lines, and
+ * events that the event table does not know.
  *
  * A value ends where the next ` name=` begins, so text may hold spaces.
  */
@@ -14,19 +14,19 @@ import type { ColumnBuilder } from '../../store/column.js';
 import type { KindBuilder } from '../../store/kind.js';
 import { latin1, type Strings } from '../../store/strings.js';
 import { LearntColumns } from './learnt.js';
+import {
+  afterMarker,
+  afterName,
+  arrayBytes,
+  columnNamed,
+  nameEnd,
+  nextName,
+  textEnd,
+  trimmedEnd,
+} from './named-scan.js';
 
-const NEWLINE = 10;
-const RETURN = 13;
-const SPACE = 32;
-const COMMA = 44;
-const EQUALS = 61;
-const ZERO = 48;
-const X = 120;
-const FAILED = '[FAILED TO PARSE]';
-
-/** Letters, digits and `_`, as field names have. */
-const nameByte = new Uint8Array(256);
-for (let byte = 0; byte < 256; byte++) nameByte[byte] = /\w/.test(String.fromCharCode(byte)) ? 1 : 0;
+/** The most columns that a kind is given room for here; learnt ones are fewer. */
+const MOST_COLUMNS = 128;
 
 /** What is known about the fields of one kind. */
 interface Fields {
@@ -46,98 +46,124 @@ export class NamedReader {
   readonly #numbers = new NumberReader();
   readonly #fields = new Map<KindBuilder, Fields>();
   /** Per column: whether the current row has it. */
-  #seen = new Uint8Array(64);
+  readonly #seen = new Uint8Array(MOST_COLUMNS + 1);
 
   constructor(strings: Strings, alwaysDecimal: boolean) {
     this.#strings = strings;
     this.#alwaysDecimal = alwaysDecimal;
   }
 
-  /** Read the text at `start` into `row`; columns that it does not name are marked absent. Returns the line end. */
+  /**
+   * Read the text at `start` into `row`; columns that it does not name are marked absent. Returns the line
+   * end.
+   */
   read(kind: KindBuilder, bytes: Uint8Array, start: number, row: number): number {
     const fields = this.#fieldsOf(kind);
-    const stop = textEnd(bytes, start);
+    const seen = this.#seen;
+    // Learnt columns may be added while the row is read.
+    for (let index = fields.learnt ? MOST_COLUMNS : kind.columns.length; index >= 0; index--) seen[index] = 0;
     this.complete = true;
-    if (this.#seen.length < kind.columns.length + 2) this.#seen = new Uint8Array(2 * kind.columns.length + 2);
-    this.#seen.fill(0, 0, fields.learnt ? undefined : kind.columns.length);
-    let at = afterMarker(bytes, start);
-    if (nameEnd(bytes, at, stop) < 0) at = this.#leading(fields, bytes, at, stop, row);
+    let at = this.#usual(kind, fields, bytes, afterMarker(bytes, start), row);
+    if (bytes[at] !== 10) at = this.#rest(kind, fields, bytes, at, row);
+    this.#markAbsent(kind.columns, row);
+    return at;
+  }
+
+  /**
+   * Numbers in the order of the columns, which is nearly everything: returns where something else begins, at
+   * best the line end.
+   */
+  #usual(kind: KindBuilder, fields: Fields, bytes: Uint8Array, start: number, row: number): number {
+    const { names, widths, hex } = fields;
+    const numbers = this.#numbers;
+    let at = start;
+    for (let index = 0; index < names.length; index++) {
+      const value = afterName(names[index], bytes, at);
+      const column = fields.learnt ? fields.learnt.mainOf(index) : index;
+      if (value < 0) continue;
+      const width = widths[index];
+      if (width === 0 || column < 0) return at;
+      const bare = bytes[value] !== 48 || (bytes[value + 1] | 32) !== 120;
+      let end = hex[index] && bare ? numbers.hex(bytes, value) : numbers.decimal(bytes, value);
+      if (end < 0 || (bytes[end] !== 32 && bytes[end] !== 10)) return at;
+      while (bytes[end] === 32) end++;
+      if (bytes[end] !== 10 && nameEnd(bytes, end) < 0) return at;
+      if (fields.learnt && !fitsExactly(numbers, kind.columns[column])) return at;
+      if (!numbers.store(kind.columns[column], row, width)) return at;
+      this.#seen[column] = 1;
+      at = end;
+      if (bytes[at] === 10) return at;
+    }
+    return at;
+  }
+
+  /** Whatever there is, from `start` on; returns the line end. */
+  #rest(kind: KindBuilder, fields: Fields, bytes: Uint8Array, start: number, row: number): number {
+    const stop = textEnd(bytes, start);
+    let at = start;
+    if (nameEnd(bytes, at) < 0) at = this.#leading(fields, bytes, at, stop, row);
     let expected = 0;
     while (at < stop) {
-      const equals = nameEnd(bytes, at, stop);
-      const valueStart = equals + 1;
-      const next = nextName(bytes, valueStart, stop);
-      const valueEnd = next < stop ? trimmedEnd(bytes, valueStart, next) : stop;
+      const equals = nameEnd(bytes, at);
+      const next = nextName(bytes, equals + 1, stop);
+      const end = next < stop ? trimmedEnd(bytes, equals + 1, next) : stop;
       const column = columnNamed(fields.names, bytes, at, equals, expected);
-      if (fields.learnt) this.#learn(fields.learnt, bytes, at, equals, valueEnd, row);
+      if (fields.learnt) this.#learn(fields.learnt, column, bytes, at, equals, end, row);
       else if (column < 0 || this.#seen[column] === 1) this.complete = false;
-      else if (this.#value(fields, kind.columns[column], column, bytes, valueStart, valueEnd, row)) {
+      else if (this.#value(fields, kind.columns[column], column, bytes, equals + 1, end, row)) {
         this.#seen[column] = 1;
       } else this.complete = false;
       expected = column + 1;
       at = next;
     }
-    this.#markAbsent(kind.columns, row);
-    return bytes.indexOf(NEWLINE, stop);
+    at = stop;
+    while (bytes[at] !== 10) at++;
+    return at;
   }
 
   /** Text before the first `name=`. */
   #leading(fields: Fields, bytes: Uint8Array, start: number, stop: number, row: number): number {
     const next = nextName(bytes, start, stop);
     const end = next < stop ? trimmedEnd(bytes, start, next) : stop;
-    if (!fields.learnt) this.complete = false;
-    else if (end > start) this.#learnText(fields.learnt, 'args', bytes, start, end, row);
+    if (!fields.learnt) this.complete = this.complete && end === start && stop === start;
+    else if (end > start) {
+      const name = fields.learnt.named('args');
+      this.#markSeen(fields.learnt.text(name, this.#strings.internBytes(bytes, start, end), row));
+    }
     return next;
   }
 
   #learn(
     learnt: LearntColumns,
+    known: number,
     bytes: Uint8Array,
     nameStart: number,
     equals: number,
     end: number,
     row: number,
   ): void {
-    const name = latin1(bytes, nameStart, equals);
-    const width = learnt.widthOf(name);
-    const valueStart = equals + 1;
-    if (width !== 0 && this.#number(width, false, bytes, valueStart, end)) {
-      const column = learnt.number(name, bytes[valueStart + 1] === X, this.#numbers);
+    const name = known >= 0 ? known : learnt.named(latin1(bytes, nameStart, equals));
+    const start = equals + 1;
+    const numbers = this.#numbers;
+    if (start < end && numbers.decimal(bytes, start) === end) {
+      const hex = (bytes[start + 1] | 32) === 120;
+      const column = learnt.number(name, hex, numbers);
       if (
         column &&
-        fitsExactly(this.#numbers, column) &&
-        this.#numbers.store(column, row, widthCode(column.field.type))
+        fitsExactly(numbers, column) &&
+        numbers.store(column, row, widthCode(column.field.type))
       ) {
-        this.#markSeen(learnt.indexOf(column));
+        this.#markSeen(learnt.mainOf(name));
         return;
       }
     }
-    this.#learnText(learnt, name, bytes, valueStart, end, row);
-  }
-
-  #learnText(
-    learnt: LearntColumns,
-    name: string,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    row: number,
-  ): void {
     this.#markSeen(learnt.text(name, this.#strings.internBytes(bytes, start, end), row));
   }
 
   /** Note that the row has column `index`; there is none below 0, and having one twice is not understood. */
   #markSeen(index: number): void {
-    if (index < 0 || this.#seen[index] === 1) {
-      this.complete = false;
-      return;
-    }
-    if (index >= this.#seen.length) {
-      const bigger = new Uint8Array(2 * index + 2);
-      bigger.set(this.#seen);
-      this.#seen = bigger;
-    }
-    this.#seen[index] = 1;
+    if (index < 0 || this.#seen[index] === 1) this.complete = false;
+    else this.#seen[index] = 1;
   }
 
   /** Whether [start, end) is a value for the column; stores it then. */
@@ -163,7 +189,7 @@ export class NamedReader {
 
   #number(width: number, hex: boolean, bytes: Uint8Array, start: number, end: number): boolean {
     if (start >= end || width === 0) return false;
-    const bare = bytes[start] !== ZERO || (bytes[start + 1] | 32) !== X;
+    const bare = bytes[start] !== 48 || (bytes[start + 1] | 32) !== 120;
     const numbers = this.#numbers;
     return (hex && bare ? numbers.hex(bytes, start) : numbers.decimal(bytes, start)) === end;
   }
@@ -193,18 +219,27 @@ export class NamedReader {
   #fieldsOf(kind: KindBuilder): Fields {
     let fields = this.#fields.get(kind);
     if (!fields) {
-      const defs = kind.known ? kind.def.fields : [];
-      fields = {
-        names: defs.map((field) => Uint8Array.from(field.name, (char) => char.charCodeAt(0))),
-        widths: defs.map((field) => widthCode(field.type)),
-        hex: defs.map((field) => field.raw === 'hex' && !this.#alwaysDecimal),
-        symbols: defs.map((field) => symbolsOf(kind, field)),
-        learnt: kind.known ? undefined : new LearntColumns(kind),
-      };
+      fields = kind.known ? knownFields(kind, this.#alwaysDecimal) : learntFields(kind);
       this.#fields.set(kind, fields);
     }
     return fields;
   }
+}
+
+function learntFields(kind: KindBuilder): Fields {
+  const learnt = new LearntColumns(kind);
+  return { names: learnt.names, widths: learnt.widths, hex: [], symbols: [], learnt };
+}
+
+function knownFields(kind: KindBuilder, alwaysDecimal: boolean): Fields {
+  const defs = kind.def.fields;
+  return {
+    names: defs.map((field) => Uint8Array.from(field.name, (char) => char.charCodeAt(0))),
+    widths: defs.map((field) => widthCode(field.type)),
+    hex: defs.map((field) => field.raw === 'hex' && !alwaysDecimal),
+    symbols: defs.map((field) => symbolsOf(kind, field)),
+    learnt: undefined,
+  };
 }
 
 /** The table by which the event's own text shows the field, if it does. */
@@ -221,70 +256,4 @@ function symbolsOf(kind: KindBuilder, field: FieldDef): SymbolReader | undefined
 /** A learnt signed column takes no decimal number above its range, which would turn negative. */
 function fitsExactly(numbers: NumberReader, column: ColumnBuilder): boolean {
   return column.field.type === 'u64' ? !numbers.negative : numbers.negative || numbers.high >= 0;
-}
-
-/** `ARRAY[e6, 10]`, or pairs of hex digits, as one char per byte. */
-function arrayBytes(text: string): string | undefined {
-  const inside = /^ARRAY\[([^\]]*)\]$/.exec(text)?.[1] ?? text;
-  const pairs = inside.trim() === '' ? [] : inside.trim().split(/,? +|,/);
-  if (!pairs.every((pair) => /^[0-9a-f]{2}$/i.test(pair))) return undefined;
-  return String.fromCharCode(...pairs.map((pair) => parseInt(pair, 16)));
-}
-
-/** Position after `[FAILED TO PARSE]` and spaces. */
-function afterMarker(bytes: Uint8Array, start: number): number {
-  let at = start;
-  if (bytes[at] === 91 && latin1(bytes, at, at + FAILED.length) === FAILED) at += FAILED.length;
-  while (bytes[at] === SPACE) at++;
-  return at;
-}
-
-/** End of the text of a line: before the line end and trailing spaces. */
-function textEnd(bytes: Uint8Array, start: number): number {
-  let at = start;
-  while (bytes[at] !== NEWLINE) at++;
-  while (at > start && (bytes[at - 1] === SPACE || bytes[at - 1] === RETURN)) at--;
-  return at;
-}
-
-/** Position of the `=` after the name at `start`; -1 when no name stands there. */
-function nameEnd(bytes: Uint8Array, start: number, stop: number): number {
-  let at = start;
-  while (nameByte[bytes[at]] === 1) at++;
-  return at > start && at < stop && bytes[at] === EQUALS ? at : -1;
-}
-
-/** Start of the next name that follows a space, or `stop`. */
-function nextName(bytes: Uint8Array, start: number, stop: number): number {
-  for (let at = start; at < stop; at++) {
-    if (bytes[at] === SPACE && nameEnd(bytes, at + 1, stop) > 0) return at + 1;
-  }
-  return stop;
-}
-
-/** End of a value before another name: the spaces and a comma between them are no part of it. */
-function trimmedEnd(bytes: Uint8Array, start: number, next: number): number {
-  let at = next;
-  while (at > start && bytes[at - 1] === SPACE) at--;
-  return at > start && bytes[at - 1] === COMMA ? at - 1 : at;
-}
-
-function columnNamed(
-  names: readonly Uint8Array[],
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  expected: number,
-): number {
-  for (let step = 0; step < names.length; step++) {
-    const index = (expected + step) % names.length;
-    if (equals(names[index], bytes, start, end)) return index;
-  }
-  return -1;
-}
-
-function equals(name: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
-  if (name.length !== end - start) return false;
-  for (let i = 0; i < name.length; i++) if (name[i] !== bytes[start + i]) return false;
-  return true;
 }

@@ -11,7 +11,10 @@ const TAB = 9;
 /** Bytes of a line that are looked at. */
 const LOOKED_AT = 512;
 
-/** tracefs: `CPU:1 [LOST 5 EVENTS]`, without a number where the kernel does not know; trace-cmd: `[5 EVENTS DROPPED]`. */
+/**
+ * tracefs: `CPU:1 [LOST 5 EVENTS]`, without a number where the kernel does not know; trace-cmd: `[5 EVENTS
+ * DROPPED]`.
+ */
 const lossLine = /^(?:.*: )? *CPU: ?(\d+) \[(?:LOST (?:(\d+) )?EVENTS|(?:(\d+) )?EVENTS DROPPED)\]$/;
 const perfLossLine = /\[(\d+)\] +[\d.]+: PERF_RECORD_LOST(?:_SAMPLES)? lost (\d+)$/;
 const entriesLine = /^# entries-in-buffer\/entries-written: (\d+)\/(\d+) +#P:(\d+)/;

@@ -1,8 +1,9 @@
 /**
  * Reads the lines of one layout.
  *
- * Every line is accounted for: it is an event, a report of lost events, a heading (comments, blank lines, stacks), or
- * unknown; `counts` says how many of each. Nothing that is unknown is dropped in silence: see Diagnostics.
+ * Every line is accounted for: it is an event, a report of lost events, a heading (comments, blank lines,
+ * stacks), or unknown; `counts` says how many of each. Nothing that is unknown is dropped in silence: see
+ * Diagnostics.
  */
 import { ShapeReader } from '../../events/print-shape-read.js';
 import type { TraceBuilder } from '../../store/builder.js';

@@ -4,8 +4,8 @@
  *                 node-21212   (  21200) [001] d..2.  1365.973963: kvm_exit: ...
  *         kvmstorm-153     3d..1.     8.087248: kvm_entry: ...          (trace-cmd report -l)
  *
- * The comm may hold spaces, `-`, `:` and `[`. Both tools print it 16 wide (8 wide with -l), so the dash before the
- * thread id is looked for there first.
+ * The comm may hold spaces, `-`, `:` and `[`. Both tools print it 16 wide (8 wide with -l), so the dash
+ * before the thread id is looked for there first.
  */
 import { latin1 } from '../../store/strings.js';
 import type { ClockReader } from './clock.js';
@@ -13,8 +13,8 @@ import { digitOf, LineHead, skipSpaces } from './head.js';
 import { readFlags } from './latency-flags.js';
 import type { TaskNames } from './tasks.js';
 
-// Bytes stand as plain numbers, for speed (see clock.ts): 10 line end, 32 space, 40 `(`, 41 `)`, 45 `-`, 48 `0`, 57 `9`,
-// 58 `:`, 91 `[`, 93 `]`. A comm is 16 bytes wide, with -l 8.
+// Bytes stand as plain numbers, for speed (see clock.ts): 10 line end, 32 space, 40 `(`, 41 `)`, 45 `-`, 48
+// `0`, 57 `9`, 58 `:`, 91 `[`, 93 `]`. A comm is 16 bytes wide, with -l 8.
 
 /** Bytes of a line in which the comm and thread id must be. */
 const SEARCHED = 256;

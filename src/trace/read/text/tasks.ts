@@ -6,7 +6,7 @@ import type { TraceBuilder } from '../../store/builder.js';
 
 const SLOTS = 1 << 12;
 /** Bytes that are compared: the width in which tools print a comm. */
-export const COMM_WIDTH = 16;
+const COMM_WIDTH = 16;
 const NEWLINE = 10;
 const SPACE = 32;
 
@@ -32,7 +32,7 @@ export class TaskNames {
   findPadded(bytes: Uint8Array, view: DataView, start: number, tid: number): number {
     const words = this.#words;
     const last = view.getInt32(start + 12, true);
-    const slot = (tid + Math.imul(last, 0x9e3779b1)) >>> 20;
+    const slot = (Math.imul(tid, 0x85ebca6b) ^ Math.imul(last, 0x9e3779b1)) >>> 20;
     const base = slot * 4;
     if (
       this.#tids[slot] === tid &&

@@ -76,7 +76,7 @@ describe('all texts of one recording', () => {
           stream.forEach((event, at) => {
             const twin = streams[1].get(thread)?.at(at);
             const wrong = twin ? difference(event, twin, option === '-l') : 'missing';
-            if (wrong !== undefined) expect({ wrong, ...twin }, option).toEqual(event);
+            if (wrong !== undefined) expect({ wrong, option, ...twin }).toEqual(event);
           });
         }
       }

@@ -39,7 +39,8 @@ function dump(bytes: Uint8Array, chunk?: number): string {
     const values = Object.entries(fields).map(([name, value]) =>
       typeof value === 'string' ? `${name}=${JSON.stringify(value)}` : `${name}=${value}`,
     );
-    const where = `${stamp} ${comm}:${tid} cpu ${cpu} flags ${flags.toString(16)}${buffer ? ` buffer ${buffer}` : ''}`;
+    const inBuffer = buffer ? ` buffer ${buffer}` : '';
+    const where = `${stamp} ${comm}:${tid} cpu ${cpu} flags ${flags.toString(16)}${inBuffer}`;
     return [where, event, ...values].join(' ');
   });
   const {

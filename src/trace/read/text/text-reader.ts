@@ -100,8 +100,8 @@ export class TextReader implements StreamReader {
     const where = this.#headLength >= FIRST_LOOK ? ' in its first MiB' : '';
     const head = this.#head.subarray(0, this.#headLength);
     return new InputError(
-      `no event line${where}: this looks like ${looksLike(head)}; give trace text as tracefs, trace-cmd report or perf` +
-        ' script print it',
+      `no event line${where}: this looks like ${looksLike(head)}; give trace text as tracefs, trace-cmd` +
+        ' report or perf script print it',
     );
   }
 }
