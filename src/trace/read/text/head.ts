@@ -29,20 +29,16 @@ export abstract class LineHead {
 
 /** Largest CPU number that the store holds. */
 export const MOST_CPU = 0xffff;
-export const SPACE = 32;
-export const OPEN = 91;
-export const CLOSE = 93;
 export const COLON = 58;
 export const NEWLINE = 10;
-const ZERO = 48;
 
 /** Value of a decimal digit's byte; above 9 for anything else. */
 export function digitOf(byte: number): number {
-  return (byte - ZERO) >>> 0;
+  return (byte - 48) >>> 0;
 }
 
 export function skipSpaces(bytes: Uint8Array, start: number): number {
   let at = start;
-  while (bytes[at] === SPACE) at++;
+  while (bytes[at] === 32) at++;
   return at;
 }

@@ -83,3 +83,10 @@ export function afterName(name: Uint8Array, bytes: Uint8Array, start: number): n
   for (let i = 0; i < length; i++) if (name[i] !== bytes[start + i]) return -1;
   return bytes[start + length] === 61 ? start + length + 1 : -1;
 }
+
+/** End of the word at `start`; -1 where a comma or carriage return ends it, which may be no part of it. */
+export function wordEnd(bytes: Uint8Array, start: number): number {
+  let at = start;
+  while (bytes[at] !== 32 && bytes[at] !== 10) at++;
+  return bytes[at - 1] === 44 || bytes[at - 1] === 13 ? -1 : at;
+}

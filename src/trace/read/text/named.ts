@@ -23,6 +23,7 @@ import {
   nextName,
   textEnd,
   trimmedEnd,
+  wordEnd,
 } from './named-scan.js';
 
 /** The most columns that a kind is given room for here; learnt ones are fewer. */
@@ -45,7 +46,7 @@ export class NamedReader {
   readonly #strings: Strings;
   readonly #numbers = new NumberReader();
   readonly #fields = new Map<KindBuilder, Fields>();
-  /** Per column: whether the current row has it. */
+  /** Per column: whether the current row has it; all 0 between rows. */
   readonly #seen = new Uint8Array(MOST_COLUMNS + 1);
 
   constructor(strings: Strings, alwaysDecimal: boolean) {
@@ -59,9 +60,6 @@ export class NamedReader {
    */
   read(kind: KindBuilder, bytes: Uint8Array, start: number, row: number): number {
     const fields = this.#fieldsOf(kind);
-    const seen = this.#seen;
-    // Learnt columns may be added while the row is read.
-    for (let index = fields.learnt ? MOST_COLUMNS : kind.columns.length; index >= 0; index--) seen[index] = 0;
     this.complete = true;
     let at = this.#usual(kind, fields, bytes, afterMarker(bytes, start), row);
     if (bytes[at] !== 10) at = this.#rest(kind, fields, bytes, at, row);
@@ -70,31 +68,41 @@ export class NamedReader {
   }
 
   /**
-   * Numbers in the order of the columns, which is nearly everything: returns where something else begins, at
-   * best the line end.
+   * Numbers and single words in the order of the columns, which is nearly everything: returns where something
+   * else begins, at best the line end.
    */
   #usual(kind: KindBuilder, fields: Fields, bytes: Uint8Array, start: number, row: number): number {
-    const { names, widths, hex } = fields;
-    const numbers = this.#numbers;
+    const { names, widths, learnt } = fields;
     let at = start;
     for (let index = 0; index < names.length; index++) {
       const value = afterName(names[index], bytes, at);
-      const column = fields.learnt ? fields.learnt.mainOf(index) : index;
       if (value < 0) continue;
+      const place = learnt ? learnt.mainOf(index) : index;
+      if (place < 0) return at;
+      const column = kind.columns[place];
       const width = widths[index];
-      if (width === 0 || column < 0) return at;
-      const bare = bytes[value] !== 48 || (bytes[value + 1] | 32) !== 120;
-      let end = hex[index] && bare ? numbers.hex(bytes, value) : numbers.decimal(bytes, value);
-      if (end < 0 || (bytes[end] !== 32 && bytes[end] !== 10)) return at;
-      while (bytes[end] === 32) end++;
-      if (bytes[end] !== 10 && nameEnd(bytes, end) < 0) return at;
-      if (fields.learnt && !fitsExactly(numbers, kind.columns[column])) return at;
-      if (!numbers.store(kind.columns[column], row, width)) return at;
-      this.#seen[column] = 1;
-      at = end;
+      const end = width === 0 ? wordEnd(bytes, value) : this.#digits(fields.hex[index], bytes, value);
+      if (end < 0) return at;
+      let next = end;
+      while (bytes[next] === 32) next++;
+      if (bytes[next] !== 10 && (next === end || nameEnd(bytes, next) < 0)) return at;
+      if (width === 0) {
+        if (column.field.type !== 'string') return at;
+        column.low[row] = this.#strings.internBytes(bytes, value, end);
+      } else {
+        if (learnt && !fitsExactly(this.#numbers, column)) return at;
+        if (!this.#numbers.store(column, row, width)) return at;
+      }
+      this.#seen[place] = 1;
+      at = next;
       if (bytes[at] === 10) return at;
     }
     return at;
+  }
+
+  #digits(hex: boolean, bytes: Uint8Array, start: number): number {
+    const bare = bytes[start] !== 48 || (bytes[start + 1] | 32) !== 120;
+    return hex && bare ? this.#numbers.hex(bytes, start) : this.#numbers.decimal(bytes, start);
   }
 
   /** Whatever there is, from `start` on; returns the line end. */
@@ -188,10 +196,7 @@ export class NamedReader {
   }
 
   #number(width: number, hex: boolean, bytes: Uint8Array, start: number, end: number): boolean {
-    if (start >= end || width === 0) return false;
-    const bare = bytes[start] !== 48 || (bytes[start + 1] | 32) !== 120;
-    const numbers = this.#numbers;
-    return (hex && bare ? numbers.hex(bytes, start) : numbers.decimal(bytes, start)) === end;
+    return start < end && width !== 0 && this.#digits(hex, bytes, start) === end;
   }
 
   #storeText(column: ColumnBuilder, bytes: Uint8Array, start: number, end: number, row: number): boolean {
@@ -207,12 +212,18 @@ export class NamedReader {
     return true;
   }
 
+  /** Mark the columns that the row lacks, and forget what it had. */
   #markAbsent(columns: readonly ColumnBuilder[], row: number): void {
+    const seen = this.#seen;
     for (let index = 0; index < columns.length; index++) {
-      if (this.#seen[index] === 1) continue;
-      columns[index].low[row] = 0;
-      if (columns[index].wide) columns[index].high[row] = 0;
-      columns[index].setAbsent(row);
+      if (seen[index] === 1) {
+        seen[index] = 0;
+        continue;
+      }
+      const column = columns[index];
+      column.low[row] = 0;
+      if (column.wide) column.high[row] = 0;
+      column.setAbsent(row);
     }
   }
 

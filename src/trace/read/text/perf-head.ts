@@ -11,8 +11,8 @@ import type { ClockReader } from './clock.js';
 import { digitOf, LineHead, skipSpaces } from './head.js';
 import type { TaskNames } from './tasks.js';
 
-// Bytes stand as plain numbers, for speed (see clock.ts): 10 line end, 32 space, 45 `-`, 47 `/`, 58 `:`, 91 `[`,
-// 93 `]`.
+// Bytes stand as plain numbers, for speed (see clock.ts): 10 line end, 32 space, 45 `-`, 47 `/`, 58 `:`, 91
+// `[`, 93 `]`.
 
 const SEARCHED = 256;
 const MOST_TID = 2 ** 31 - 1;
@@ -43,30 +43,30 @@ export class PerfHead extends LineHead {
   #readAt(bytes: Uint8Array, start: number, open: number): boolean {
     let at = open + 1;
     let cpu = 0;
-    let digit = digitOf(bytes[at]);
-    while (digit <= 9) {
+    let digit = bytes[at] - 48;
+    while (digit >= 0 && digit <= 9) {
       cpu = cpu * 10 + digit;
-      digit = digitOf(bytes[++at]);
+      digit = bytes[++at] - 48;
     }
     if (at === open + 1 || at > open + 6 || cpu > 0xffff || bytes[at] !== 93) return false;
-    const args = this.#timeAndName(bytes, at + 1);
-    if (!args) return false;
+    if (!this.#timeAndName(bytes, at + 1)) return false;
     this.cpu = cpu;
     let end = open;
     while (end > start && bytes[end - 1] === 32) end--;
-    if (end === open) return false;
-    return this.#task(bytes, skipSpaces(bytes, start), end);
+    return end < open && this.#task(bytes, start, end);
   }
 
-  /** A comm and thread id in [start, end). */
+  /** A comm and thread id that end at `end`, in the line at `start`. */
   #task(bytes: Uint8Array, start: number, end: number): boolean {
     let at = end;
     let tid = 0;
     let unit = 1;
-    for (let digit = digitOf(bytes[at - 1]); digit <= 9 && at > start; digit = digitOf(bytes[at - 1])) {
+    let digit = bytes[at - 1] - 48;
+    while (digit >= 0 && digit <= 9 && at > start) {
       tid += digit * unit;
       unit *= 10;
       at--;
+      digit = bytes[at - 1] - 48;
     }
     if (at === end || end - at > 10 || tid > MOST_TID) return false;
     if (bytes[at - 1] === 45) {
@@ -80,15 +80,19 @@ export class PerfHead extends LineHead {
     }
     if (bytes[at - 1] !== 32 || at <= start) return false;
     while (at > start && bytes[at - 1] === 32) at--;
-    this.task = this.#tasks.find(bytes, start, at, tid);
+    // Right-aligned in 16 columns, except beside stacks.
+    if (at === start + 16) this.task = this.#tasks.findPadded(bytes, this.view, start, tid);
+    else this.task = this.#tasks.find(bytes, skipSpaces(bytes, start), at, tid);
     return this.task >= 0;
   }
 
   #timeAndName(bytes: Uint8Array, start: number): boolean {
-    let at = this.#clock.read(bytes, skipSpaces(bytes, start));
+    let at = start;
+    while (bytes[at] === 32) at++;
+    at = this.#clock.read(bytes, at);
     if (at < 0) return false;
-    at = skipSpaces(bytes, at);
-    if (digitOf(bytes[at]) <= 9) {
+    while (bytes[at] === 32) at++;
+    if (bytes[at] >= 48 && bytes[at] <= 57) {
       while (digitOf(bytes[at]) <= 9) at++;
       if (bytes[at] !== 32) return false;
       at = skipSpaces(bytes, at);
@@ -98,7 +102,8 @@ export class PerfHead extends LineHead {
     if (at - 1 <= first || bytes[at - 1] !== 58) return false;
     this.nameStart = first;
     this.nameEnd = at - 1;
-    this.args = skipSpaces(bytes, at);
+    while (bytes[at] === 32) at++;
+    this.args = at;
     return true;
   }
 
