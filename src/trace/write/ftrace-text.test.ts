@@ -137,9 +137,7 @@ function expected(events: PlainEvent[]): PlainEvent[] {
     fields: Object.fromEntries(
       Object.entries(event.fields).map(([name, value]) => [
         name,
-        name.startsWith('bytes')
-          ? `ARRAY[${hexPairs(String(value)).join(', ')}]`
-          : value,
+        name.startsWith('bytes') ? `ARRAY[${hexPairs(String(value)).join(', ')}]` : value,
       ]),
     ),
   }));
