@@ -1,6 +1,6 @@
 /**
- * Goal: what `explain` counts in real recordings is what an independent script counted in `trace-cmd report` of the
- * same recordings (test/fixtures/truth), from every form of a recording.
+ * Goal: what `explain` counts in real recordings is what an independent script counted in `trace-cmd report`
+ * of the same recordings (test/fixtures/truth), from every form of a recording.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -65,8 +65,7 @@ const names = readdirSync(truthFolder).map((file) => file.replace('.truth.json',
 
 describe('explain agrees with the truth tables', () => {
   for (const name of names) {
-    it(`${name}, as shipped`, () =>
-      expectTruth(join(repositoryRoot, 'recordings', `${name}.dat.zst`), name));
+    it(`${name}, as shipped`, () => expectTruth(join(repositoryRoot, 'recordings', `${name}.dat.zst`), name));
   }
 });
 

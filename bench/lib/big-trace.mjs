@@ -12,7 +12,7 @@ import { run } from './programs.mjs';
 
 const RECORDING = join(repositoryRoot, 'recordings', 'v6.12-full-ksm.dat.zst');
 /** Events that the benchmarks are about. */
-export const EVENTS = 1_500_000;
+const EVENTS = 1_500_000;
 
 /**
  * Writes an uncompressed trace.dat and a zstd one (by trace-cmd) into `folder`.
@@ -49,9 +49,8 @@ function repeated(trace, events) {
       builder.begin(time, kind, trace.cpu[event], tasks[trace.task[event]], trace.flags[event]);
       columns.forEach((column, i) => {
         const isText = ['string', 'bytes', 'cpumask'].includes(column.field.type);
-        if (isText)
-          kind.columns[i].low[kind.rows - 1] = builder.strings.intern(column.text(trace.row[event]));
-        else kind.columns[i].setBig(kind.rows - 1, column.big(trace.row[event]));
+        if (isText) kind.columns[i].low[kind.row] = builder.strings.intern(column.text(trace.row[event]));
+        else kind.columns[i].setBig(kind.row, column.big(trace.row[event]));
       });
     }
   }

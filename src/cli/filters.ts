@@ -44,7 +44,7 @@ export function filterFrom(options: FilterOptions): TraceFilter {
 }
 
 /** `12.5s..12.9s`, `+100ms..+2s`, `12.5s..`, `..+2s`. */
-export function parseWindow(text: string): Pick<TraceFilter, 'from' | 'to' | 'relative'> {
+function parseWindow(text: string): Pick<TraceFilter, 'from' | 'to' | 'relative'> {
   const field = { field: '--window' };
   const parts = text.split('..');
   if (parts.length !== 2)
@@ -70,7 +70,7 @@ export function parseWindow(text: string): Pick<TraceFilter, 'from' | 'to' | 're
 const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
 
 /** A duration with its unit (`250us`), in ns. */
-export function parseDuration(text: string, field: string): number {
+function parseDuration(text: string, field: string): number {
   const match = /^(\d+(?:\.\d+)?)(ns|us|µs|ms|s)$/.exec(text);
   if (!match)
     throw new InputError(`"${text}" is no time: write a number and its unit (ns, us, ms, s), such as 250us`, {

@@ -19,7 +19,11 @@ export function readYamlFile<T>(path: string, schema: z.ZodType<T>): T {
   return parseYaml(text, path, schema);
 }
 
-/** The same for text that is at hand; `path` is used in errors. */
+/**
+ * The same for text that is at hand; `path` is used in errors.
+ *
+ * @internal for tests
+ */
 export function parseYaml<T>(text: string, path: string, schema: z.ZodType<T>): T {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });

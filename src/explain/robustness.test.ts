@@ -96,7 +96,7 @@ it('is not misled by a probe that bears the name of a tracepoint', () => {
   const kinds = [fault, { ...fault, system: 'kprobes', fields: [] }].map((def) => builder.kind(def, true));
   for (const [time, kind] of [0, 1, 1, 0].entries()) {
     builder.begin(1000 * time, kinds[kind], 0, builder.task(10, 'qemu'), 0);
-    kinds[kind].column('fault_address')?.setBig(kinds[kind].rows - 1, 0x5000n);
+    kinds[kind].column('fault_address')?.setBig(kinds[kind].row, 0x5000n);
   }
   const explanation = explain(builder.finish());
   expect(explanation.byEvent).toEqual({ 'kvm:kvm_page_fault': 2, 'kprobes:kvm_page_fault': 2 });

@@ -1,5 +1,6 @@
 /**
- * Goal: a compressed recording is the recording, whichever program compressed it, and damage is said in one line.
+ * Goal: a compressed recording is the recording, whichever program compressed it, and damage is said in one
+ * line.
  */
 import { spawnSync } from 'node:child_process';
 import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

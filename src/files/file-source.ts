@@ -17,9 +17,9 @@ export class FileSource implements ByteSource {
     this.isRegular = status.isFile();
   }
 
-  read(offset: number, length: number): Uint8Array {
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array {
     const wanted = Math.max(0, Math.min(length, this.size - offset));
-    const buffer = Buffer.allocUnsafeSlow(wanted);
+    const buffer = into ?? Buffer.allocUnsafeSlow(wanted);
     let done = 0;
     while (done < wanted) {
       const got = readSync(this.#fd, buffer, done, wanted - done, offset + done);

@@ -130,7 +130,10 @@ async function readStream(
   }
 }
 
-/** The first bytes of a stream (fewer than `count` only if it is shorter), and the whole of it, those included. */
+/**
+ * The first bytes of a stream (fewer than `count` only if it is shorter), and the whole of it, those
+ * included.
+ */
 async function peek(
   chunks: AsyncIterable<Uint8Array>,
   count: number,
@@ -172,8 +175,8 @@ function openSink(head: Uint8Array, builder: TraceBuilder): StreamReader | Spool
       return new TextReader(builder);
     case 'unknown':
       throw new InputError(
-        `is no trace that Faultline knows (it starts with ${JSON.stringify(shown(head))}): it reads trace.dat, ` +
-          'ftrace, trace-cmd and perf script text, Perfetto, Chrome JSON, and folders of raw pages',
+        `is no trace that Faultline knows (it starts with ${JSON.stringify(shown(head))}): ` +
+          'it reads trace.dat, ftrace, trace-cmd and perf script text, Perfetto, Chrome JSON, and folders of raw pages',
       );
   }
 }

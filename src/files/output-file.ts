@@ -85,7 +85,10 @@ export class OutputFile implements PatchableSink {
   }
 }
 
-/** Not mkdir's own `recursive`, which Node 20 never ends in file systems that refuse with ENOENT, such as /proc. */
+/**
+ * Not mkdir's own `recursive`, which Node 20 never ends in file systems that refuse with ENOENT, such as
+ * /proc.
+ */
 function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));

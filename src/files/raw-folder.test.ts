@@ -1,5 +1,6 @@
 /**
- * Goal: raw ring-buffer pages in a folder laid out like tracefs read the same as the trace.dat that holds them.
+ * Goal: raw ring-buffer pages in a folder laid out like tracefs read the same as the trace.dat that holds
+ * them.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -39,7 +39,7 @@ function kvmTrace(events: number): Trace {
   for (let i = 0; i < events; i++) {
     const kind = kinds[i % 4];
     builder.begin(i * 10, kind, i % 3, builder.task(100 + (i % 2), 'CPU 0/KVM'), i % 7);
-    for (const column of kind.columns) column.setBig(kind.rows - 1, 0xffff_8880_0000_0000n + BigInt(i));
+    for (const column of kind.columns) column.setBig(kind.row, 0xffff_8880_0000_0000n + BigInt(i));
   }
   return builder.finish();
 }

@@ -1,6 +1,6 @@
 /**
- * A drawing of a trace: tracks with slices on them, and flows between slices. `explain` makes one from what it
- * understood; the Perfetto and Chrome writers and the HTML report draw it.
+ * A drawing of a trace: tracks with slices on them, and flows between slices. `explain` makes one from what
+ * it understood; the Perfetto and Chrome writers and the HTML report draw it.
  */
 
 export interface TimelineTrack {

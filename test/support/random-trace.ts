@@ -163,8 +163,8 @@ export function buildTrace(spec: TraceSpec): Trace {
     builder.begin(event.time, kind, event.cpu, builder.task(tid, comm), event.flags);
     event.values.forEach((value, at) => {
       const column = kind.columns[at];
-      if (typeof value === 'string') column.low[kind.rows - 1] = builder.strings.intern(value);
-      else column.setBig(kind.rows - 1, value);
+      if (typeof value === 'string') column.low[kind.row] = builder.strings.intern(value);
+      else column.setBig(kind.row, value);
     });
   }
   return builder.finish();

@@ -132,7 +132,7 @@ class Writer {
     for (const [name, value] of Object.entries(fields)) {
       const column = kind.column(name);
       if (!column) throw new Error(`${event} has no field ${name}`);
-      column.setBig(kind.rows - 1, BigInt(value));
+      column.setBig(kind.row, BigInt(value));
     }
   }
 }

@@ -96,6 +96,7 @@ function columnsOf(def: EventDef, values: readonly Value[], strings: Strings): C
     if (typeof value === 'bigint') column.setBig(row, value);
     else column.low[row] = strings.intern(value ?? '');
   }
+  kind.flush();
   return kind.columns.map((column) => column.finish(1, strings));
 }
 
@@ -112,6 +113,7 @@ function readText(
   for (const shape of shapes) {
     const kind = new KindBuilder(0, def, true, true);
     if (reader.read(shape, bytes, 0, kind.columns, kind.addRow()) < 0) continue;
+    kind.flush();
     const values = kind.columns.map((column) => valueOf(column.finish(1, strings)));
     for (const { field, value, mask } of shape.implied) if (mask === undefined) values[field] = BigInt(value);
     return { shape, values };

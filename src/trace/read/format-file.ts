@@ -39,13 +39,13 @@ export interface EventFormat {
 const FIELD = /field:([^;]+);\s*offset:(\d+);\s*size:(\d+);(?:\s*signed:(\d))?/g;
 
 /** The event id in a format text without parsing the rest; undefined when there is none. */
-export function formatId(text: string): number | undefined {
+function formatId(text: string): number | undefined {
   const match = /^ID: (\d+)$/m.exec(text);
   return match ? Number(match[1]) : undefined;
 }
 
 /** Parse one format text; undefined when it has no name or id. */
-export function parseFormat(system: string, text: string): EventFormat | undefined {
+function parseFormat(system: string, text: string): EventFormat | undefined {
   const name = /^name: (\S+)$/m.exec(text)?.[1];
   const id = formatId(text);
   if (name === undefined || id === undefined) return undefined;

@@ -133,7 +133,7 @@ export class LearnedKind {
 
   /** Write what was staged to the current row. */
   commit(): void {
-    const row = this.kind.rows - 1;
+    const row = this.kind.row;
     const { columns } = this.kind;
     for (let slot = 0; slot < columns.length; slot++) {
       const column = columns[slot];

@@ -62,6 +62,8 @@ export function readRawPages(recording: RawRecording, builder: TraceBuilder, onS
 /** Pages that lie in a source as they are, from `offset` on. */
 export class PlainPages implements PageSupply {
   #at = 0;
+  /** Read into again and again: the pages before are decoded by then. */
+  #block: Uint8Array | undefined;
 
   constructor(
     private readonly source: ByteSource,
@@ -73,7 +75,8 @@ export class PlainPages implements PageSupply {
   next(): Uint8Array | undefined {
     const length = Math.min(this.pageSize * PAGES_AT_A_TIME, this.size - this.#at);
     if (length <= 0) return undefined;
-    const block = this.source.read(this.offset + this.#at, length);
+    this.#block ??= new Uint8Array(Math.min(this.size, this.pageSize * PAGES_AT_A_TIME));
+    const block = this.source.read(this.offset + this.#at, length, this.#block);
     this.#at += length;
     return block.length === 0 ? undefined : aligned(block);
   }

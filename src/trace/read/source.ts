@@ -8,10 +8,11 @@ export interface ByteSource {
   /** Total bytes. */
   readonly size: number;
   /**
-   * Up to `length` bytes from `offset`; fewer only where the source ends. The result may be overwritten by a
-   * later call unless the caller copies it.
+   * Up to `length` bytes from `offset`; fewer only where the source ends.
+   *
+   * @param into at least `length` bytes that the source may use for the answer, to spare it a new array
    */
-  read(offset: number, length: number): Uint8Array;
+  read(offset: number, length: number, into?: Uint8Array): Uint8Array;
 }
 
 /** Bytes that are in memory already. */

@@ -2,10 +2,10 @@
  * Fills a Trace, event by event. Every reader ends here, and so do the model's executors.
  *
  * A reader declares kinds and tasks, then for each event calls `begin` and, when that returns true, writes
- * the event's fields into the columns of the kind at row `kind.rows - 1`:
+ * the event's fields into the columns of the kind at row `kind.row`:
  *
  *     if (builder.begin(time, kind, cpu, task, flags)) {
- *       const row = kind.rows - 1;
+ *       const { row } = kind;
  *       kind.columns[0].low[row] = vcpuId;
  *       kind.columns[1].setBig(row, rip);
  *     }
@@ -17,14 +17,12 @@ import type { EventDef } from '../events/types.js';
 import { Diagnostics } from './diagnostics.js';
 import { eventMatcher, taskMatcher, type TraceFilter } from './filter.js';
 import { finishKind, KindBuilder } from './kind.js';
-import { grow, grownCapacity, packedUnsigned, permuted } from './pack.js';
+import { BLOCK, permuted, SmallNumbers, type IntArray } from './pack.js';
 import { Strings } from './strings.js';
 import { Trace, type Task, type TraceMeta } from './trace.js';
 
 /** Events that fit into memory in one piece; above, the user is asked to narrow the selection. */
 const DEFAULT_MOST_EVENTS = 100_000_000;
-/** A guess may be far off: never reserve more than this ahead. */
-const MOST_RESERVED = 4_000_000;
 
 export interface BuilderOptions {
   readonly filter?: TraceFilter;
@@ -56,14 +54,16 @@ export class TraceBuilder {
   #to: number;
   #relativePending: boolean;
 
-  #capacity = 0;
-  #time = new Float64Array(0);
-  #kind = new Uint16Array(0);
-  #cpu = new Uint16Array(0);
-  #task = new Uint32Array(0);
-  #flags = new Uint16Array(0);
-  #row = new Uint32Array(0);
-  #buffer: Uint8Array | undefined;
+  /** Where the next event goes in the block that is being filled. */
+  #slot = 0;
+  #time = new Float64Array(BLOCK);
+  readonly #times: Float64Array[] = [];
+  readonly #kind = new SmallNumbers();
+  readonly #cpu = new SmallNumbers();
+  readonly #task = new SmallNumbers();
+  readonly #flags = new SmallNumbers();
+  readonly #buffer = new SmallNumbers();
+  #usesBuffers = false;
   #lastTime = -Infinity;
   #sorted = true;
 
@@ -129,34 +129,38 @@ export class TraceBuilder {
       this.diagnostics.filtered++;
       return false;
     }
-    const index = this.length;
-    if (index === this.#capacity) this.#grow();
+    if (this.length === this.#maxEvents) this.#tooMany();
+    if (this.#slot === BLOCK) this.#flush();
+    const slot = this.#slot++;
     if (time < this.#lastTime) this.#sorted = false;
     this.#lastTime = time;
-    this.#time[index] = time;
-    this.#kind[index] = kind.id;
-    this.#cpu[index] = cpu;
-    this.#task[index] = task;
-    this.#flags[index] = flags;
-    this.#row[index] = kind.addRow();
-    if (this.buffer !== 0) this.#setBuffer(index);
-    this.length = index + 1;
+    this.#time[slot] = time;
+    this.#kind.set(slot, kind.id);
+    this.#cpu.set(slot, cpu);
+    this.#task.set(slot, task);
+    this.#flags.set(slot, flags);
+    this.#buffer.set(slot, this.buffer);
+    if (this.buffer !== 0) this.#usesBuffers = true;
+    this.length++;
+    kind.addRow();
     return true;
   }
 
   /** Sort, pack and hand over. The builder must not be used afterwards. */
   finish(): Trace {
-    const order = this.#sorted ? undefined : this.#sortedOrder();
-    const kindOf = this.#column(this.#kind, order);
-    const rowOf = this.#column(this.#row, order);
-    const events = this.#eventsByKind(kindOf);
+    this.#flush();
+    const unsortedTime = joined(this.#times, this.length);
+    const unsortedKind = this.#kind.finish();
+    const order = this.#sorted ? undefined : sortedOrder(unsortedTime);
+    const column = <T extends IntArray | Float64Array>(values: T) =>
+      order ? permuted(values, order) : values;
+    const kindOf = column(unsortedKind);
+    const { lists, row } = this.#eventsByKind(kindOf);
+    const sourceRow = order ? this.#eventsByKind(unsortedKind).row : row;
     const kinds = this.#kinds.map((kind, id) => {
-      const rows = order ? Uint32Array.from(events[id], (index) => rowOf[index]) : undefined;
-      return finishKind(kind, events[id], this.strings, rows);
+      const rows = order ? Uint32Array.from(lists[id], (event) => sourceRow[order[event]]) : undefined;
+      return finishKind(kind, lists[id], this.strings, rows);
     });
-    if (order) for (const list of events) for (let row = 0; row < list.length; row++) rowOf[list[row]] = row;
-    const narrow = (source: Uint16Array | Uint32Array) =>
-      packedUnsigned(order ? permuted(source, order) : source, this.length);
     return new Trace({
       meta: { format: 'unknown', clock: '', timeUnit: 'ns', buffers: [''], ...this.meta },
       origin: this.origin,
@@ -164,13 +168,13 @@ export class TraceBuilder {
       strings: this.strings,
       tasks: this.#tasks,
       kinds,
-      time: this.#column(this.#time, order),
-      kind: narrow(this.#kind),
-      cpu: narrow(this.#cpu),
-      task: narrow(this.#task),
-      flags: narrow(this.#flags),
-      row: rowOf,
-      buffer: this.#buffer ? this.#column(this.#buffer, order) : undefined,
+      time: column(unsortedTime),
+      kind: kindOf,
+      cpu: column(this.#cpu.finish()),
+      task: column(this.#task.finish()),
+      flags: column(this.#flags.finish()),
+      row,
+      buffer: this.#usesBuffers ? column(this.#buffer.finish()) : undefined,
     });
   }
 
@@ -180,57 +184,47 @@ export class TraceBuilder {
     this.#to += time;
   }
 
-  #setBuffer(index: number): void {
-    this.#buffer ??= new Uint8Array(this.#capacity);
-    this.#buffer[index] = this.buffer;
+  #tooMany(): never {
+    const most = this.#maxEvents.toLocaleString('en-US');
+    throw new InputError(`more than ${most} events: narrow the selection with --window, --task or --event`);
   }
 
-  /** Make room for about `events` events, where a reader can guess their number: spares copies. */
-  reserve(events: number): void {
-    const capacity = Math.min(this.#maxEvents, MOST_RESERVED, Math.ceil(events));
-    if (capacity > this.#capacity) this.#resize(capacity);
+  /** Put the block away. */
+  #flush(): void {
+    const length = this.#slot;
+    this.#slot = 0;
+    this.#times.push(this.#time.subarray(0, length));
+    this.#time = new Float64Array(BLOCK);
+    for (const column of [this.#kind, this.#cpu, this.#task, this.#flags, this.#buffer]) column.flush(length);
   }
 
-  #grow(): void {
-    if (this.length >= this.#maxEvents) {
-      const most = this.#maxEvents.toLocaleString('en-US');
-      throw new InputError(`more than ${most} events: narrow the selection with --window, --task or --event`);
-    }
-    this.#resize(Math.min(this.#maxEvents, grownCapacity(this.#capacity, 4096)));
-  }
-
-  #resize(capacity: number): void {
-    this.#capacity = capacity;
-    this.#time = grow(this.#time, capacity);
-    this.#kind = grow(this.#kind, capacity);
-    this.#cpu = grow(this.#cpu, capacity);
-    this.#task = grow(this.#task, capacity);
-    this.#flags = grow(this.#flags, capacity);
-    this.#row = grow(this.#row, capacity);
-    if (this.#buffer) this.#buffer = grow(this.#buffer, capacity);
-  }
-
-  /** Stable order by time: equal times stay as they came. */
-  #sortedOrder(): Uint32Array {
-    const time = this.#time;
-    const order = Uint32Array.from({ length: this.length }, (_, index) => index);
-    return order.sort((a, b) => time[a] - time[b] || a - b);
-  }
-
-  #column<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
-    source: T,
-    order?: Uint32Array,
-  ): T {
-    return order ? permuted(source, order) : (source.slice(0, this.length) as T);
-  }
-
-  #eventsByKind(kindOf: Uint16Array): Uint32Array[] {
+  /** Events of each kind, and the row of each event: rows of a kind count its events. */
+  #eventsByKind(kindOf: IntArray): { lists: Uint32Array[]; row: Uint32Array } {
     const lists = this.#kinds.map((kind) => new Uint32Array(kind.rows));
     const next = new Uint32Array(lists.length);
-    for (let index = 0; index < this.length; index++) {
-      const kind = kindOf[index];
-      lists[kind][next[kind]++] = index;
+    const row = new Uint32Array(this.length);
+    for (let event = 0; event < this.length; event++) {
+      const kind = kindOf[event];
+      const at = next[kind]++;
+      row[event] = at;
+      lists[kind][at] = event;
     }
-    return lists;
+    return { lists, row };
   }
+}
+
+function joined(blocks: readonly Float64Array[], length: number): Float64Array {
+  const all = new Float64Array(length);
+  let at = 0;
+  for (const values of blocks) {
+    all.set(values, at);
+    at += values.length;
+  }
+  return all;
+}
+
+/** Stable order by time: equal times stay as they came. */
+function sortedOrder(time: Float64Array): Uint32Array {
+  const order = Uint32Array.from({ length: time.length }, (_, event) => event);
+  return order.sort((a, b) => time[a] - time[b] || a - b);
 }

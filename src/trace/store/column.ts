@@ -6,15 +6,7 @@
  * strings.
  */
 import type { FieldDef } from '../events/types.js';
-import {
-  grow,
-  grownCapacity,
-  packedSigned,
-  packedUnsigned,
-  permuted,
-  uniform,
-  type IntArray,
-} from './pack.js';
+import { BLOCK, grow, grownCapacity, PackedBlocks, permuted, type IntArray } from './pack.js';
 import type { Strings } from './strings.js';
 
 const WORD = 2 ** 32;
@@ -25,29 +17,56 @@ export function isInterned(field: FieldDef): boolean {
 }
 
 /** True for 64-bit integers. */
-export function isWide(field: FieldDef): boolean {
+function isWide(field: FieldDef): boolean {
   return field.type === 'u64' || field.type === 's64';
 }
 
 /**
- * A column being filled. Writers set `low[row]` (and `high[row]` of a wide field) after KindBuilder made
- * room.
+ * A column being filled. Writers set `low[row]` (and `high[row]` of a wide field), where `row` is
+ * KindBuilder.row: the place of the current row in the block that is being filled.
  */
 export class ColumnBuilder {
+  /** Low halves of the rows of this block. */
   low = new Uint32Array(0);
   /** High halves; stays empty unless the field is 64 bits wide. */
   high = new Uint32Array(0);
   readonly wide: boolean;
+  readonly #lowBlocks: PackedBlocks;
+  readonly #highBlocks = new PackedBlocks(false);
+  /** Rows in the blocks before this one. */
+  #before = 0;
   /** One bit per row without this field; undefined while every row has it. */
   #absent: Uint8Array | undefined;
 
-  constructor(readonly field: FieldDef) {
+  /** @param rows rows that the kind had before this column; they lack the field */
+  constructor(
+    readonly field: FieldDef,
+    rows = 0,
+  ) {
     this.wide = isWide(field);
+    const signed = field.type === 's8' || field.type === 's16' || field.type === 's32';
+    this.#lowBlocks = new PackedBlocks(signed);
+    // The current row is in the block that is being filled, even when it is the last of it.
+    this.#before = rows === 0 ? 0 : rows - 1 - ((rows - 1) % BLOCK);
+    this.#lowBlocks.skip(this.#before);
+    this.#highBlocks.skip(this.#before);
+    if (rows > 0) this.#absent = allSet(rows);
   }
 
+  /** Make room for `capacity` rows in the block. */
   reserve(capacity: number): void {
-    this.low = grow(this.low, capacity);
-    if (this.wide) this.high = grow(this.high, capacity);
+    this.#lowBlocks.reserve(capacity);
+    this.low = this.#lowBlocks.scratch;
+    if (!this.wide) return;
+    this.#highBlocks.reserve(capacity);
+    this.high = this.#highBlocks.scratch;
+  }
+
+  /** The block of `length` rows is complete. */
+  flush(length: number): void {
+    this.#lowBlocks.flush(length);
+    if (this.wide) this.#highBlocks.flush(length);
+    this.#before += length;
   }
 
   /** Set a 64-bit (or narrower) value from a bigint; negative values wrap to two's complement. */
@@ -64,33 +83,32 @@ export class ColumnBuilder {
 
   /** Say that this row does not carry the field. */
   setAbsent(row: number): void {
-    const byte = row >> 3;
+    const at = this.#before + row;
+    const byte = at >> 3;
     if (!this.#absent) this.#absent = new Uint8Array(byte + 1);
     else if (byte >= this.#absent.length)
       this.#absent = grow(this.#absent, grownCapacity(this.#absent.length, byte + 1));
-    this.#absent[byte] |= 1 << (row & 7);
+    this.#absent[byte] |= 1 << (at & 7);
   }
 
   /** Take back `setAbsent`, for the row that a late column begins with. */
   setPresent(row: number): void {
-    if (this.#absent) this.#absent[row >> 3] &= ~(1 << (row & 7));
+    const at = this.#before + row;
+    if (this.#absent) this.#absent[at >> 3] &= ~(1 << (at & 7));
   }
 
+  /** The finished column of `rows` rows; the last block has been flushed. */
   finish(rows: number, strings: Strings, order?: Uint32Array): Column {
-    let { low, high } = this;
-    if (order) {
-      low = permuted(low, order);
-      if (this.wide) high = permuted(high, order);
-    }
-    const signed = this.field.type.startsWith('s') && this.field.type !== 'string';
-    const topHalf = this.wide ? uniform(high, rows) : 0;
+    const low = this.#lowBlocks.finish();
+    const values = order ? permuted(low, order) : low;
     const absent = this.#finishAbsent(rows, order);
-    // A wide column whose high halves are all zero is an ordinary unsigned one.
-    if (topHalf !== undefined) {
-      const values = signed && !this.wide ? packedSigned(low, rows) : packedUnsigned(low, rows);
-      return new Column(this.field, values, topHalf, strings, absent);
+    // A wide column whose high halves are all the same needs but one of them.
+    let high: Uint32Array | number | undefined = this.wide ? this.#highBlocks.uniform : 0;
+    if (high === undefined) {
+      const halves = this.#highBlocks.finish();
+      high = Uint32Array.from(order ? permuted(halves, order) : halves);
     }
-    return new Column(this.field, low.slice(0, rows), high.slice(0, rows), strings, absent);
+    return new Column(this.field, values, high, strings, absent);
   }
 
   #finishAbsent(rows: number, order: Uint32Array | undefined): Uint8Array | undefined {
@@ -103,6 +121,13 @@ export class ColumnBuilder {
     }
     return result;
   }
+}
+
+/** A bit set of `count` ones; bits beyond are 0. */
+function allSet(count: number): Uint8Array {
+  const bits = new Uint8Array((count + 7) >> 3).fill(0xff);
+  if (count % 8 !== 0) bits[bits.length - 1] = (1 << (count % 8)) - 1;
+  return bits;
 }
 
 /** A finished column: read it by row of its KindTable. */

@@ -3,14 +3,16 @@
  */
 import type { EventDef, FieldDef } from '../events/types.js';
 import { Column, ColumnBuilder } from './column.js';
-import { grownCapacity } from './pack.js';
+import { BLOCK, grownCapacity } from './pack.js';
 import type { Strings } from './strings.js';
 
 /** A kind being filled; made by TraceBuilder.kind. */
 export class KindBuilder {
   readonly columns: ColumnBuilder[];
-  /** Rows begun so far; the current row is `rows - 1`. */
+  /** Rows begun so far. */
   rows = 0;
+  /** Where the current row lies in the columns of this builder. */
+  row = -1;
   #capacity = 0;
 
   /**
@@ -32,22 +34,37 @@ export class KindBuilder {
     return this.columns.find((column) => column.field.name === name);
   }
 
-  /** Add a field that earlier rows lack; for events whose definition is learnt line by line. */
+  /**
+   * Add a field that earlier rows lack, the current one too; for events whose fields are learnt line by line.
+   */
   addColumn(field: FieldDef): ColumnBuilder {
-    const column = new ColumnBuilder(field);
+    const column = new ColumnBuilder(field, this.rows);
     column.reserve(this.#capacity);
-    for (let row = 0; row < this.rows; row++) column.setAbsent(row);
     this.columns.push(column);
     return column;
   }
 
-  /** Begin a row and return its number; every column has room for it and holds 0 there. */
+  /** Begin a row and return `row`: every column has room for it and holds 0 there. */
   addRow(): number {
-    if (this.rows === this.#capacity) {
-      this.#capacity = grownCapacity(this.#capacity, this.rows + 1);
-      for (const column of this.columns) column.reserve(this.#capacity);
+    if (++this.row === this.#capacity) this.#makeRoom();
+    this.rows++;
+    return this.row;
+  }
+
+  /** No more rows will come: put the last block away. */
+  flush(): void {
+    for (const column of this.columns) column.flush(this.row + 1);
+    this.row = -1;
+  }
+
+  #makeRoom(): void {
+    if (this.#capacity === BLOCK) {
+      for (const column of this.columns) column.flush(BLOCK);
+      this.row = 0;
+      return;
     }
-    return this.rows++;
+    this.#capacity = Math.min(BLOCK, grownCapacity(this.#capacity, 16));
+    for (const column of this.columns) column.reserve(this.#capacity);
   }
 }
 
@@ -92,6 +109,7 @@ export function finishKind(
 ): KindTable {
   const fields = builder.columns.map((column) => column.field);
   const def = fields.length === builder.def.fields.length ? builder.def : { ...builder.def, fields };
+  builder.flush();
   const columns = builder.columns.map((column) => column.finish(builder.rows, strings, order));
   return new KindTable(def, builder.known, columns, events);
 }

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EventDef } from '../events/types.js';
 import { TraceBuilder } from './builder.js';
+import { BLOCK } from './pack.js';
 
 const pair: EventDef = {
   system: 'test',
@@ -22,7 +23,7 @@ function build(events: { time: number; cpu: number; address: bigint; delta: bigi
   const kind = builder.kind(pair, true);
   for (const event of events) {
     expect(builder.begin(event.time, kind, event.cpu, builder.task(event.cpu + 1, 'vcpu'), 0)).toBe(true);
-    const row = kind.rows - 1;
+    const row = kind.row;
     kind.columns[0].setBig(row, event.address);
     kind.columns[1].setBig(row, event.delta);
     kind.columns[2].setNumber(row, event.small);
@@ -78,6 +79,45 @@ describe('the columnar store', () => {
       [true, 7],
       [false, 0],
     ]);
+  });
+
+  it('keeps values and absent marks across blocks, and through sorting', () => {
+    for (const backwards of [false, true]) {
+      const builder = new TraceBuilder();
+      const kind = builder.kind({ ...pair, fields: pair.fields.slice(0, 1) }, false);
+      const task = builder.task(1, 'a');
+      const late = new Map<number, number>();
+      const rows = 2 * BLOCK + 10;
+      for (let i = 0; i < rows; i++) {
+        builder.begin(backwards ? rows - i : i, kind, i % 300, task, 0);
+        if ([0, 1, BLOCK - 1, BLOCK, 2 * BLOCK - 1].includes(i)) {
+          late.set(i, kind.columns.length);
+          kind.addColumn({ name: `late${i}`, type: 's32', ctype: 'int' });
+        }
+        kind.columns[0].setBig(kind.row, 0xffff_8000_0000_0000n + BigInt(i) * 77n);
+        for (const [since, column] of late) {
+          if (i === since) kind.columns[column].setPresent(kind.row);
+          kind.columns[column].setNumber(kind.row, since - i);
+        }
+      }
+      const trace = builder.finish();
+      expect(trace.length).toBe(rows);
+      for (let event = 0; event < rows; event++) {
+        const i = backwards ? rows - 1 - event : event;
+        const row = trace.row[event];
+        const { columns } = trace.kinds[0];
+        const seen = [trace.cpu[event], columns[0].big(row)];
+        if (seen[0] !== i % 300 || seen[1] !== 0xffff_8000_0000_0000n + BigInt(i) * 77n) {
+          expect({ i, seen }).toBe('as written');
+        }
+        for (const [since, at] of late) {
+          const column = columns[at];
+          if (column.has(row) !== i >= since || column.number(row) !== (i >= since ? since - i : 0)) {
+            expect({ i, since, has: column.has(row), value: column.number(row) }).toBe('as written');
+          }
+        }
+      }
+    }
   });
 
   it('keeps only what the filter wants and counts the rest', () => {

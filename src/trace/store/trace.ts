@@ -58,7 +58,7 @@ interface TraceParts {
   task: IntArray;
   flags: IntArray;
   row: Uint32Array;
-  buffer: Uint8Array | undefined;
+  buffer: IntArray | undefined;
 }
 
 export class Trace {
@@ -80,7 +80,7 @@ export class Trace {
   readonly flags: IntArray;
   /** Row in the tables of the event's kind. */
   readonly row: Uint32Array;
-  readonly #buffer: Uint8Array | undefined;
+  readonly #buffer: IntArray | undefined;
   readonly #byName = new Map<string, KindTable>();
   #taskIndex: Map<number, Uint32Array> | undefined;
   #cpuIndex: Map<number, Uint32Array> | undefined;

@@ -11,6 +11,8 @@ import type { CpuData } from './dat-file.js';
 
 /** Larger blocks are not believed: a damaged size must not exhaust memory. */
 const MOST_BLOCK = 1 << 28;
+/** Bytes read at a time: some chunks of trace-cmd's. */
+const READ_AHEAD = 1 << 18;
 /** zstd and zlib never compress better than about this. */
 const MOST_RATIO = 1 << 16;
 
@@ -34,6 +36,10 @@ export function decompress(codecs: Codecs, algorithm: string, bytes: Uint8Array,
 export class CompressedPages implements PageSupply {
   #at: number;
   #chunksLeft: number | undefined;
+  /** Bytes read ahead, and where they are from. */
+  #window: Uint8Array = new Uint8Array(0);
+  #windowAt = 0;
+  #buffer: Uint8Array | undefined;
 
   constructor(
     private readonly source: ByteSource,
@@ -57,8 +63,7 @@ export class CompressedPages implements PageSupply {
         this.#chunksLeft = this.#cutOff();
         break;
       }
-      const bytes = this.source.read(this.#at, compressed);
-      this.#at += compressed;
+      const bytes = this.#bytes(compressed);
       try {
         return aligned(this.decompressChunk(bytes, size));
       } catch (error) {
@@ -78,10 +83,21 @@ export class CompressedPages implements PageSupply {
   }
 
   #u32(): number | undefined {
-    const bytes = this.source.read(this.#at, 4);
+    const bytes = this.#bytes(4);
     if (bytes.length < 4) return undefined;
-    this.#at += 4;
     return (bytes[0] | (bytes[1] << 8) | (bytes[2] << 16) | (bytes[3] << 24)) >>> 0;
+  }
+
+  /** The next `count` bytes, fewer at the end of the file; valid until the next call. */
+  #bytes(count: number): Uint8Array {
+    const from = this.#at - this.#windowAt;
+    this.#at += count;
+    if (from + count <= this.#window.length) return this.#window.subarray(from, from + count);
+    this.#windowAt = this.#at - count;
+    this.#buffer ??= new Uint8Array(READ_AHEAD);
+    const length = Math.max(count, READ_AHEAD);
+    this.#window = this.source.read(this.#windowAt, length, count > READ_AHEAD ? undefined : this.#buffer);
+    return this.#window.subarray(0, count);
   }
 
   #damage(what: string): void {

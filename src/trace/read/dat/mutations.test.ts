@@ -44,8 +44,8 @@ function smallTrace(): Trace {
     const kind = kinds[i % kinds.length];
     builder.begin(1_000_000 + i * 700, kind, i % 2, builder.task(100 + (i % 3), 'vcpu'), 0);
     for (const column of kind.columns) {
-      if (column.field.type === 'string') column.low[kind.rows - 1] = builder.strings.intern(`task-${i % 7}`);
-      else column.setNumber(kind.rows - 1, i);
+      if (column.field.type === 'string') column.low[kind.row] = builder.strings.intern(`task-${i % 7}`);
+      else column.setNumber(kind.row, i);
     }
   }
   return builder.finish();

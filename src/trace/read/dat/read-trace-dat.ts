@@ -22,9 +22,6 @@ export const MAGIC = [0x17, 0x08, 0x44, 0x74, 0x72, 0x61, 0x63, 0x69, 0x6e, 0x67
 /** Stamps from here on do not fit into 53 bits; times then count from the first event. */
 const MOST_ABSOLUTE = 1n << 52n;
 const MOST_PAGE = 1 << 20;
-/** Typical sizes in recordings of KVM, to guess the number of events: 31 and 5 to 10 bytes measured. */
-const BYTES_PER_EVENT = 31;
-const BYTES_PER_PACKED_EVENT = 4;
 /** Clocks that count ns; others count cycles or events. */
 const NS_CLOCKS = new Set(['', 'local', 'global', 'uptime', 'perf', 'mono', 'mono_raw', 'boot', 'tai']);
 
@@ -36,7 +33,11 @@ export interface DatReadOptions {
   readonly onText?: (offset: number, size: number) => void;
 }
 
-/** Read the metadata only. */
+/**
+ * Read the metadata only.
+ *
+ * @internal for tests
+ */
 export function openTraceDat(source: ByteSource, codecs: Codecs): DatFile {
   const cursor = new SourceCursor(source);
   const magic = cursor.bytes(10, 'the magic number of trace.dat');
@@ -89,11 +90,6 @@ export function readTraceDat(source: ByteSource, builder: TraceBuilder, options:
       inputs.push({ cursor, decoder, buffer: index, taskOf });
     }
   });
-  const bytes = file.buffers.reduce(
-    (sum, b) => sum + b.cpus.reduce((total, data) => total + data.size, 0),
-    0,
-  );
-  builder.reserve(bytes / (file.compression === 'none' ? BYTES_PER_EVENT : BYTES_PER_PACKED_EVENT));
   mergeEvents(inputs, builder, options.onStep);
 }
 

@@ -32,10 +32,21 @@ interface FieldStep {
   readonly column: ColumnBuilder;
 }
 
+/** A field of whole words, the first at `index` words from the start of the event. */
+interface WordStep {
+  readonly index: number;
+  readonly column: ColumnBuilder;
+}
+
 /** One event id of one trace. */
 interface CompiledEvent {
   readonly kind: KindBuilder;
+  /** All fields, in their order. */
   readonly steps: readonly FieldStep[];
+  /** Fields that are one aligned word, two, and all others: most are words, and need no decision each. */
+  readonly words32: readonly WordStep[];
+  readonly words64: readonly WordStep[];
+  readonly others: readonly FieldStep[];
   /** Bytes that the fixed parts need; a shorter event is damaged. */
   readonly minLength: number;
 }
@@ -68,43 +79,55 @@ export class EventDecoder {
    * @param length bytes of the event, padding included
    */
   decode(event: CompiledEvent, bytes: Uint8Array, words: Uint32Array, at: number, length: number): void {
-    const row = event.kind.rows - 1;
+    const row = event.kind.row;
     if (length < event.minLength) {
       this.#markShort(event, at, length, row);
       return;
     }
-    const { steps } = event;
-    for (let i = 0; i < steps.length; i++) {
-      const step = steps[i];
-      const { column } = step;
-      const from = at + step.offset;
-      switch (step.code) {
-        case Step.Word:
-          column.low[row] = words[from >>> 2];
-          break;
-        case Step.Double:
-          column.low[row] = words[from >>> 2];
-          column.high[row] = words[(from >>> 2) + 1];
-          break;
-        case Step.U8:
-          column.low[row] = bytes[from];
-          break;
-        case Step.S8:
-          column.low[row] = (bytes[from] << 24) >> 24;
-          break;
-        case Step.U16:
-          column.low[row] = bytes[from] | (bytes[from + 1] << 8);
-          break;
-        case Step.S16:
-          column.low[row] = ((bytes[from] | (bytes[from + 1] << 8)) << 16) >> 16;
-          break;
-        case Step.Loose:
-          column.low[row] = looseWord(bytes, from);
-          if (step.size === 8) column.high[row] = looseWord(bytes, from + 4);
-          break;
-        default:
-          this.#decodeArray(step, bytes, at, length, row, event);
-      }
+    const first = at >>> 2;
+    const { words32, words64, others } = event;
+    for (let i = 0; i < words32.length; i++) {
+      const step = words32[i];
+      step.column.low[row] = words[first + step.index];
+    }
+    for (let i = 0; i < words64.length; i++) {
+      const { column, index } = words64[i];
+      column.low[row] = words[first + index];
+      column.high[row] = words[first + index + 1];
+    }
+    for (let i = 0; i < others.length; i++) this.#decodeOther(others[i], bytes, at, length, row, event);
+  }
+
+  /** A field that is not whole aligned words: narrow, unaligned, or an array. */
+  #decodeOther(
+    step: FieldStep,
+    bytes: Uint8Array,
+    at: number,
+    length: number,
+    row: number,
+    event: CompiledEvent,
+  ): void {
+    const { column } = step;
+    const from = at + step.offset;
+    switch (step.code) {
+      case Step.U8:
+        column.low[row] = bytes[from];
+        break;
+      case Step.S8:
+        column.low[row] = (bytes[from] << 24) >> 24;
+        break;
+      case Step.U16:
+        column.low[row] = bytes[from] | (bytes[from + 1] << 8);
+        break;
+      case Step.S16:
+        column.low[row] = ((bytes[from] | (bytes[from + 1] << 8)) << 16) >> 16;
+        break;
+      case Step.Loose:
+        column.low[row] = looseWord(bytes, from);
+        if (step.size === 8) column.high[row] = looseWord(bytes, from + 4);
+        break;
+      default:
+        this.#decodeArray(step, bytes, at, length, row, event);
     }
   }
 
@@ -172,7 +195,7 @@ export class EventDecoder {
         `${format.def.system}:${format.def.name}`,
       );
     const kind = this.builder.kind(format.def, format.known);
-    return { kind, steps: compileSteps(format, kind), minLength: minLength(format) };
+    return compiled(kind, compileSteps(format, kind), minLength(format));
   }
 
   /** An id that the file gives no format for: keep the bytes, say so. */
@@ -186,8 +209,15 @@ export class EventDecoder {
       false,
     );
     const step = { code: Step.Rest, offset: 8, size: 0, column: kind.columns[0] };
-    return { kind, steps: [step], minLength: 8 };
+    return compiled(kind, [step], 8);
   }
+}
+
+function compiled(kind: KindBuilder, steps: readonly FieldStep[], least: number): CompiledEvent {
+  const words = (code: Step) =>
+    steps.filter((step) => step.code === code).map(({ offset, column }) => ({ index: offset >>> 2, column }));
+  const others = steps.filter(({ code }) => code !== Step.Word && code !== Step.Double);
+  return { kind, steps, words32: words(Step.Word), words64: words(Step.Double), others, minLength: least };
 }
 
 function compileSteps(format: EventFormat, kind: KindBuilder): FieldStep[] {
@@ -233,7 +263,11 @@ function looseWord(bytes: Uint8Array, from: number): number {
   return bytes[from] | (bytes[from + 1] << 8) | (bytes[from + 2] << 16) | (bytes[from + 3] << 24);
 }
 
-/** A little-endian bit mask as the kernel's CPU list: `0-2,5`. */
+/**
+ * A little-endian bit mask as the kernel's CPU list: `0-2,5`.
+ *
+ * @internal for tests
+ */
 export function cpuList(bytes: Uint8Array, start: number, end: number): string {
   const parts: string[] = [];
   let first = -1;

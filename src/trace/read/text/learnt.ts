@@ -22,7 +22,10 @@ export class LearntColumns {
   readonly names: Uint8Array[] = [];
   /** Per name: `widthCode` of its number column; 0 when it began with text or has no column yet. */
   readonly widths: number[] = [];
-  /** Per name: index of the column of the kind that its values go to, and of the one for texts that do not fit. */
+  /**
+   * Per name: index of the column of the kind that its values go to, and of the one for texts that do not
+   * fit.
+   */
   readonly #main: number[] = [];
   readonly #text: number[] = [];
   readonly #positions = new Map<string, number>();
@@ -78,7 +81,7 @@ export class LearntColumns {
       ctype: ctypes[type] ?? type,
     };
     // Earlier rows lack it; the current row is the first that has it.
-    this.kind.addColumn(field).setPresent(this.kind.rows - 1);
+    this.kind.addColumn(field).setPresent(this.kind.row);
     return this.kind.columns.length - 1;
   }
 }

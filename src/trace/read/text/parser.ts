@@ -137,7 +137,7 @@ export class TextParser implements LineSink {
     if (!this.#builder.begin(time, reader.kind, cpu, head.task, head.flags)) {
       return bytes.indexOf(NEWLINE, head.args) + 1;
     }
-    const end = reader.read(bytes, head.args, reader.kind.rows - 1);
+    const end = reader.read(bytes, head.args, reader.kind.row);
     if (!reader.kind.known) this.#countUnknown(reader, bytes, start, end);
     else if (reader.understood === 'shape') this.#shaped++;
     else if (reader.understood === 'named') this.#named++;
