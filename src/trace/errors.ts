@@ -36,7 +36,7 @@ const LONGEST_LINE = 400;
 
 /** Names out of a damaged file may hold anything; on a terminal they must not. */
 function oneLine(text: string): string {
-  const line = text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  const line = text.replaceAll(/\p{Cc}/gu, '?');
   return line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}...` : line;
 }
 

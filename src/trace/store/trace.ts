@@ -158,7 +158,7 @@ export class Trace {
   byCpu(cpu: number): Uint32Array {
     this.#cpuIndex ??= index(
       this.cpu,
-      Array.from({ length: largest(this.cpu) + 1 }, (_, cpu) => cpu),
+      Array.from({ length: largest(this.cpu) + 1 }, (_, number) => number),
     );
     return this.#cpuIndex.get(cpu) ?? new Uint32Array(0);
   }

@@ -56,7 +56,7 @@ const MOST_RAW_BYTES = 256;
 
 export class EventDecoder {
   /** By event id, which is 16 bits wide; full length, because a sparse array would be slow. */
-  readonly #compiled = new Array<CompiledEvent | undefined>(1 << 16).fill(undefined);
+  readonly #compiled = Array.from<CompiledEvent | undefined>({ length: 1 << 16 });
 
   constructor(
     private readonly builder: TraceBuilder,
