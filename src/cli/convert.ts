@@ -1,39 +1,13 @@
 /**
  * `faultline convert IN OUT`: between trace formats.
  */
-import { basename, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { analyse } from '../explain/analysis.js';
-import { buildTimeline } from '../explain/timeline.js';
-import { readTrace } from '../files/open-trace.js';
-import { OutputFile, writeChunks } from '../files/output-file.js';
-import { writeParquet } from '../files/write-parquet.js';
-import { InputError } from '../trace/errors.js';
-import type { Trace } from '../trace/store/trace.js';
-import type { Timeline } from '../trace/timeline.js';
-import { writeChrome } from '../trace/write/chrome.js';
-import { writeFtraceText } from '../trace/write/ftrace-text.js';
-import { writePerfetto } from '../trace/write/perfetto.js';
-import { writeTraceDat } from '../trace/write/trace-dat.js';
-import { addFilters, filterFrom, type FilterOptions } from './filters.js';
-import { Progress } from './progress.js';
-import { printJson } from './terminal.js';
+import { addFilters, type FilterOptions } from './filters.js';
 
 const FORMATS = ['text', 'dat', 'perfetto', 'chrome', 'parquet'] as const;
-type Format = (typeof FORMATS)[number];
+export type Format = (typeof FORMATS)[number];
 
-/** How the name of the output ends, where --to does not say. */
-const ENDINGS: readonly (readonly [string, Format])[] = [
-  ['.txt', 'text'],
-  ['.trace', 'text'],
-  ['.dat', 'dat'],
-  ['.pftrace', 'perfetto'],
-  ['.perfetto-trace', 'perfetto'],
-  ['.json', 'chrome'],
-  ['.parquet', 'parquet'],
-];
-
-interface ConvertOptions extends FilterOptions {
+export interface ConvertOptions extends FilterOptions {
   to?: Format;
   slicesOnly?: boolean;
   ns?: boolean;
@@ -62,91 +36,10 @@ export function addConvert(program: Command): void {
     .option('--slices-only', 'perfetto, chrome: only what explain understood, without the raw events')
     .option('--ns', 'text: time stamps in nanoseconds')
     .option('--json', 'print what was written as JSON');
-  addFilters(command).addHelpText('after', EXAMPLE).action(run);
-}
-
-async function run(input: string, output: string, options: ConvertOptions): Promise<void> {
-  const format = options.to ?? ENDINGS.find(([ending]) => output.endsWith(ending))?.[1];
-  if (format === undefined) {
-    throw new InputError(
-      `its name does not tell a format: end it in .txt, .dat, .pftrace, .json or .parquet, or use --to`,
-      {
-        file: output,
-      },
-    );
-  }
-  if (resolve(input) === resolve(output))
-    throw new InputError('would overwrite its own input', { file: output });
-  const progress = new Progress(`reading ${basename(input)}`);
-  let trace: Trace;
-  try {
-    const onProgress = (done: number, total: number | undefined) => progress.update(done, total);
-    trace = await readTrace(input, {
-      filter: filterFrom(options),
-      onProgress,
+  addFilters(command)
+    .addHelpText('after', EXAMPLE)
+    .action(async (input: string, output: string, options: ConvertOptions) => {
+      const { runConvert } = await import('./run-convert.js');
+      await runConvert(input, output, options);
     });
-  } finally {
-    progress.end();
-  }
-  const notes = [...(await write(trace, output, format, options)), ...concerns(trace)];
-  for (const note of notes) process.stderr.write(`faultline: ${note}\n`);
-  const events = trace.length;
-  if (options.json === true) printJson({ version: 1, input, output, format, events, notes });
-  else process.stderr.write(`wrote ${events.toLocaleString('en-US')} events to ${output}\n`);
-}
-
-/** Write the trace; returns what the format could not hold. */
-async function write(
-  trace: Trace,
-  output: string,
-  format: Format,
-  options: ConvertOptions,
-): Promise<readonly string[]> {
-  switch (format) {
-    case 'text':
-      await writeChunks(output, writeFtraceText(trace, { digits: options.ns === true ? 9 : 6 }));
-      return [];
-    case 'dat':
-      return writeDat(trace, output);
-    case 'perfetto':
-      await writeChunks(
-        output,
-        writePerfetto(trace, timelineOf(trace), { events: options.slicesOnly !== true }),
-      );
-      return [];
-    case 'chrome':
-      await writeChunks(
-        output,
-        writeChrome(trace, timelineOf(trace), { events: options.slicesOnly !== true }),
-      );
-      return [];
-    case 'parquet':
-      await writeParquet(trace, output);
-      return [];
-  }
-}
-
-function timelineOf(trace: Trace): Timeline {
-  return buildTimeline(analyse(trace));
-}
-
-function writeDat(trace: Trace, output: string): readonly string[] {
-  const file = new OutputFile(output);
-  try {
-    const { notes } = writeTraceDat(trace, file);
-    file.commit();
-    return notes;
-  } catch (error) {
-    file.discard();
-    throw error;
-  }
-}
-
-/** What the reader of the result should know about its input. */
-function concerns(trace: Trace): string[] {
-  const { damage, lost } = trace.diagnostics;
-  const sentences = damage.slice(0, 5);
-  if (damage.length > 5) sentences.push(`... and ${damage.length - 5} more places that are damaged`);
-  if (lost.events > 0) sentences.push(`the recording had lost ${lost.events.toLocaleString('en-US')} events`);
-  return sentences;
 }

@@ -4,14 +4,14 @@
  */
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
-import { writeChunks } from '../files/output-file.js';
-import { renderEventsDoc } from '../trace/events/events-doc.js';
 
 export function addDocs(program: Command): void {
   program
     .command('docs', { hidden: true })
     .description('write docs/events.md from the event table')
     .action(async () => {
+      const { writeChunks } = await import('../files/output-file.js');
+      const { renderEventsDoc } = await import('../trace/events/events-doc.js');
       const path = fileURLToPath(new URL('../../docs/events.md', import.meta.url));
       await writeChunks(path, [renderEventsDoc()]);
       process.stderr.write(`wrote ${path}\n`);

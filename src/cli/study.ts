@@ -3,9 +3,8 @@
  */
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { runStudy, type StudyResult } from '../experiment/run-study.js';
-import { loadStudy, studyNames } from '../experiment/study-file.js';
-import { renderComparisonTable } from '../report/index.js';
+import type { StudyResult } from '../experiment/run-study.js';
+import { studyNames } from '../experiment/study-names.js';
 import { Progress } from './progress.js';
 import { printJson, terminalOptions } from './terminal.js';
 
@@ -33,6 +32,10 @@ export function addStudy(program: Command): void {
 }
 
 async function run(name: string, options: StudyOptions): Promise<void> {
+  const [{ loadStudy }, { runStudy }] = await Promise.all([
+    import('../experiment/study-file.js'),
+    import('../experiment/run-study.js'),
+  ]);
   const study = loadStudy(name);
   const folder = resolve(options.out ?? join('out', study.name));
   let progress = new Progress('reading');
@@ -45,10 +48,11 @@ async function run(name: string, options: StudyOptions): Promise<void> {
   });
   progress.end();
   if (options.json === true) printJson(asJson(result));
-  else print(result);
+  else await print(result);
 }
 
-function print(result: StudyResult): void {
+async function print(result: StudyResult): Promise<void> {
+  const { renderComparisonTable } = await import('../report/index.js');
   const lines = [
     result.title,
     '',

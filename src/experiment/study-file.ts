@@ -1,11 +1,11 @@
 /**
  * A study file: which recordings to explain and compare.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { InputError } from '../trace/errors.js';
+import { STUDIES, studyNames } from './study-names.js';
 import { readYamlFile } from './yaml-file.js';
 
 const recordingSchema = z.strictObject({
@@ -29,15 +29,6 @@ const studySchema = z.strictObject({
 export type StudyRecordingFile = z.infer<typeof recordingSchema>;
 /** A study, its paths resolved. */
 export type Study = z.infer<typeof studySchema> & { readonly name: string };
-
-/** The studies that come with Faultline. */
-const STUDIES = fileURLToPath(new URL('../../studies/', import.meta.url));
-
-/** Names of the studies that come with Faultline. */
-export function studyNames(): string[] {
-  const files = existsSync(STUDIES) ? readdirSync(STUDIES) : [];
-  return files.filter((file) => file.endsWith('.yaml')).map((file) => basename(file, '.yaml'));
-}
 
 /** Read a study by name (`seed`) or by path (`mine.yaml`). */
 export function loadStudy(nameOrPath: string): Study {
