@@ -54,6 +54,8 @@ export class CpuCursor {
   length = 0;
   bytes: Uint8Array = new Uint8Array(0);
   words: Uint32Array = new Uint32Array(0);
+  /** Called before `bytes` and `words` are replaced. */
+  onBlockEnd: (() => void) | undefined;
 
   /** The clock, relative to layout.origin; equals `time` unless the clock is converted. */
   #clock = 0;
@@ -199,6 +201,7 @@ export class CpuCursor {
   }
 
   #openBlock(): boolean {
+    if (this.bytes.length > 0) this.onBlockEnd?.();
     const block = this.supply.next();
     if (!block) return false;
     this.bytes = block;

@@ -6,6 +6,7 @@
  */
 import type { ColumnBuilder } from '../../store/column.js';
 import type { KindBuilder } from '../../store/kind.js';
+import { BLOCK } from '../../store/pack.js';
 import type { TraceBuilder } from '../../store/builder.js';
 import type { EventFormat, FieldPlace, FormatRegistry } from '../format-file.js';
 
@@ -49,7 +50,33 @@ interface CompiledEvent {
   readonly others: readonly FieldStep[];
   /** Bytes that the fixed parts need; a shorter event is damaged. */
   readonly minLength: number;
+  /** Events that wait to be decoded, by source. */
+  readonly waiting: (Waiting | undefined)[];
 }
+
+/** Where an EventDecoder finds the bytes of waiting events: a cursor, whose block must not change meanwhile. */
+export interface EventSource {
+  readonly bytes: Uint8Array;
+  /** The same bytes as little-endian words. */
+  readonly words: Uint32Array;
+}
+
+/** Events of one id from one source, begun but not decoded: column by column is faster than event by event. */
+class Waiting {
+  readonly rows = new Uint32Array(MOST_WAITING);
+  /** Offset of each event in its source, a multiple of 4, and its bytes. */
+  readonly at = new Uint32Array(MOST_WAITING);
+  readonly length = new Uint32Array(MOST_WAITING);
+  count = 0;
+
+  constructor(
+    readonly event: CompiledEvent,
+    readonly source: EventSource,
+  ) {}
+}
+
+/** Few enough to stay in the cache with the bytes that they point to. */
+const MOST_WAITING = 256;
 
 /** Blobs of events without a format are kept up to this length. */
 const MOST_RAW_BYTES = 256;
@@ -58,44 +85,80 @@ export class EventDecoder {
   /** By event id, which is 16 bits wide; full length, because a sparse array would be slow. */
   readonly #compiled = Array.from<CompiledEvent | undefined>({ length: 1 << 16 });
 
+  readonly #sources: { readonly source: EventSource; readonly waiting: Waiting[] }[] = [];
+
   constructor(
     private readonly builder: TraceBuilder,
     private readonly formats: FormatRegistry,
   ) {}
 
-  /**
-   * The compiled form of event `id`; ids without a format become a kind of their own that keeps the raw
-   * bytes.
-   */
-  event(id: number): CompiledEvent {
-    return (this.#compiled[id] ??= this.#compile(id));
+  /** Declare where events come from; the number is what `add` and `flushSource` want. */
+  addSource(source: EventSource): number {
+    return this.#sources.push({ source, waiting: [] }) - 1;
   }
 
   /**
-   * Write the fields of the event whose row was just begun.
+   * The compiled form of event `id`, with room for one more; ids without a format become a kind of their own that keeps
+   * the raw bytes.
+   */
+  event(id: number): CompiledEvent {
+    const event = (this.#compiled[id] ??= this.#compile(id));
+    // The next row may begin another block, and those that wait belong to this one.
+    if (event.kind.row === BLOCK - 1) for (const waiting of event.waiting) if (waiting) this.#decode(waiting);
+    return event;
+  }
+
+  /**
+   * Take the event whose row was just begun; its fields are written by the time its source is flushed.
    *
-   * @param words little-endian words that `bytes` consists of
-   * @param at offset of the event (its common_type) in `bytes`, a multiple of 4
+   * @param source from `addSource`
+   * @param at offset of the event (its common_type) in the source, a multiple of 4
    * @param length bytes of the event, padding included
    */
-  decode(event: CompiledEvent, bytes: Uint8Array, words: Uint32Array, at: number, length: number): void {
-    const row = event.kind.row;
+  add(event: CompiledEvent, source: number, at: number, length: number): void {
+    const waiting = (event.waiting[source] ??= this.#makeWaiting(event, source));
+    const { row } = event.kind;
     if (length < event.minLength) {
       this.#markShort(event, at, length, row);
       return;
     }
-    const first = at >>> 2;
-    const { words32, words64, others } = event;
-    for (let i = 0; i < words32.length; i++) {
-      const step = words32[i];
-      step.column.low[row] = words[first + step.index];
+    const place = waiting.count++;
+    waiting.rows[place] = row;
+    waiting.at[place] = at;
+    waiting.length[place] = length;
+    if (place === MOST_WAITING - 1) this.#decode(waiting);
+  }
+
+  /** Decode what waits for bytes of `source`: they are about to go. */
+  flushSource(source: number): void {
+    for (const waiting of this.#sources[source].waiting) if (waiting.count > 0) this.#decode(waiting);
+  }
+
+  #makeWaiting(event: CompiledEvent, source: number): Waiting {
+    const waiting = new Waiting(event, this.#sources[source].source);
+    this.#sources[source].waiting.push(waiting);
+    return waiting;
+  }
+
+  #decode(waiting: Waiting): void {
+    const { event, count, rows, at, length } = waiting;
+    const { bytes, words } = waiting.source;
+    waiting.count = 0;
+    for (const { column, index } of event.words32) {
+      const { low } = column;
+      for (let i = 0; i < count; i++) low[rows[i]] = words[(at[i] >>> 2) + index];
     }
-    for (let i = 0; i < words64.length; i++) {
-      const { column, index } = words64[i];
-      column.low[row] = words[first + index];
-      column.high[row] = words[first + index + 1];
+    for (const { column, index } of event.words64) {
+      const { low, high } = column;
+      for (let i = 0; i < count; i++) {
+        const from = (at[i] >>> 2) + index;
+        low[rows[i]] = words[from];
+        high[rows[i]] = words[from + 1];
+      }
     }
-    for (let i = 0; i < others.length; i++) this.#decodeOther(others[i], bytes, at, length, row, event);
+    for (const step of event.others) {
+      for (let i = 0; i < count; i++) this.#decodeOther(step, bytes, at[i], length[i], rows[i], event);
+    }
   }
 
   /** A field that is not whole aligned words: narrow, unaligned, or an array. */
@@ -217,7 +280,15 @@ function compiled(kind: KindBuilder, steps: readonly FieldStep[], least: number)
   const words = (code: Step) =>
     steps.filter((step) => step.code === code).map(({ offset, column }) => ({ index: offset >>> 2, column }));
   const others = steps.filter(({ code }) => code !== Step.Word && code !== Step.Double);
-  return { kind, steps, words32: words(Step.Word), words64: words(Step.Double), others, minLength: least };
+  return {
+    kind,
+    steps,
+    words32: words(Step.Word),
+    words64: words(Step.Double),
+    others,
+    minLength: least,
+    waiting: [],
+  };
 }
 
 function compileSteps(format: EventFormat, kind: KindBuilder): FieldStep[] {

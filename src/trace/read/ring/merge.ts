@@ -24,7 +24,9 @@ export interface MergeInput {
 export function mergeEvents(inputs: readonly MergeInput[], builder: TraceBuilder, onStep?: () => void): void {
   const heap = new CursorHeap();
   inputs.forEach((input, order) => {
-    if (input.cursor.advance()) heap.push({ ...input, order });
+    const source = input.decoder.addSource(input.cursor);
+    input.cursor.onBlockEnd = () => input.decoder.flushSource(source);
+    if (input.cursor.advance()) heap.push({ ...input, source, order });
   });
   let steps = 0;
   for (let top = heap.top; top !== undefined; top = heap.top) {
@@ -37,13 +39,14 @@ export function mergeEvents(inputs: readonly MergeInput[], builder: TraceBuilder
     } while (more && (rival === undefined || isBefore(top, rival)));
     if (more) {
       if (builder.isPast(top.cursor.time) && (rival === undefined || builder.isPast(rival.cursor.time)))
-        return;
+        break;
       heap.topChanged();
     } else {
       heap.removeTop();
     }
     if (onStep && (++steps & 0x3ff) === 0) onStep();
   }
+  for (const { cursor } of inputs) cursor.onBlockEnd?.();
 }
 
 function emit(input: Ordered, builder: TraceBuilder): void {
@@ -57,11 +60,13 @@ function emit(input: Ordered, builder: TraceBuilder): void {
   const event = decoder.event(head & 0xffff);
   const task = input.taskOf(words[(at >>> 2) + 1] | 0);
   if (builder.begin(cursor.time, event.kind, cursor.cpu, task, head >>> 16)) {
-    decoder.decode(event, cursor.bytes, words, at, length);
+    decoder.add(event, input.source, at, length);
   }
 }
 
 interface Ordered extends MergeInput {
+  /** What the decoder calls the cursor. */
+  readonly source: number;
   readonly order: number;
 }
 
