@@ -17,6 +17,7 @@ import { decompressed, detectCompression } from './compressed.js';
 import { FileSource } from './file-source.js';
 import { openRawFolder } from './raw-folder.js';
 import { Spool } from './spool.js';
+import { zstdAhead } from './zstd-ahead.js';
 
 export interface OpenOptions extends BuilderOptions {
   /** Called now and then with the bytes read so far and, where known, the bytes in all. */
@@ -92,6 +93,7 @@ async function readDat(source: ByteSource, builder: TraceBuilder, options: OpenO
   const texts: { offset: number; size: number }[] = [];
   readTraceDat(source, builder, {
     codecs,
+    ...(source instanceof FileSource ? { zstdAhead: (places) => zstdAhead(source.path, places) } : {}),
     onStep: () => options.onProgress?.(builder.length, undefined),
     onText: (offset, size) => texts.push({ offset, size }),
   });

@@ -3,7 +3,7 @@
  */
 import { InputError } from '../../errors.js';
 import type { TraceBuilder } from '../../store/builder.js';
-import type { Codecs } from '../codecs.js';
+import type { Ahead, AheadPlace, Codecs } from '../codecs.js';
 import { EventDecoder } from '../ring/decoder.js';
 import { CpuCursor, type PageLayout, type PageSupply } from '../ring/cpu-cursor.js';
 import { mergeEvents, type MergeInput } from '../ring/merge.js';
@@ -27,6 +27,8 @@ const NS_CLOCKS = new Set(['', 'local', 'global', 'uptime', 'perf', 'mono', 'mon
 
 export interface DatReadOptions {
   readonly codecs: Codecs;
+  /** Starts to decompress zstd chunks ahead of the reader, where the host can do that. */
+  readonly zstdAhead?: (places: readonly AheadPlace[]) => Ahead | undefined;
   /** Called now and then while events are decoded. */
   readonly onStep?: () => void;
   /** Called for each buffer that holds text instead of pages, with its bytes. */
@@ -67,6 +69,30 @@ export function openTraceDat(source: ByteSource, codecs: Codecs): DatFile {
 /** Read everything that the builder's filter wants. */
 export function readTraceDat(source: ByteSource, builder: TraceBuilder, options: DatReadOptions): void {
   const file = openTraceDat(source, options.codecs);
+  const places = file.buffers
+    .filter(({ compressed }) => compressed)
+    .flatMap(({ cpus }) => cpus.filter(hasData));
+  const ahead = file.compression === 'zstd' ? options.zstdAhead?.(places) : undefined;
+  try {
+    readBuffers(file, source, builder, options, ahead && { places, take: (place) => ahead.take(place) });
+  } finally {
+    ahead?.close();
+  }
+}
+
+/** Chunks decompressed ahead: of which CPUs, and the next of each. */
+interface AheadOf {
+  readonly places: readonly CpuData[];
+  readonly take: Ahead['take'];
+}
+
+function readBuffers(
+  file: DatFile,
+  source: ByteSource,
+  builder: TraceBuilder,
+  options: DatReadOptions,
+  ahead: AheadOf | undefined,
+): void {
   describe(file, builder);
   for (const text of file.textBuffers) options.onText?.(text.offset, text.size);
   const convert = conversion(file, source, builder, options.codecs);
@@ -83,9 +109,9 @@ export function readTraceDat(source: ByteSource, builder: TraceBuilder, options:
       ...(convert ? { convert } : {}),
     };
     for (const data of buffer.cpus) {
-      if (data.size === 0) continue;
+      if (!hasData(data)) continue;
       checkPlace(data, source, builder);
-      const supply = pagesOf(file, buffer, data, source, builder, options.codecs);
+      const supply = pagesOf(file, buffer, data, source, builder, options.codecs, ahead);
       const cursor = new CpuCursor(data.cpu, supply, layout, builder.diagnostics);
       inputs.push({ cursor, decoder, buffer: index, taskOf });
     }
@@ -182,10 +208,19 @@ function pagesOf(
   source: ByteSource,
   builder: TraceBuilder,
   codecs: Codecs,
+  ahead: AheadOf | undefined,
 ): PageSupply {
   if (!buffer.compressed) return new PlainPages(source, data.offset, data.size, buffer.pageSize);
-  const unpack = (bytes: Uint8Array, size: number) => decompress(codecs, file.compression, bytes, size);
+  const place = ahead?.places.indexOf(data) ?? -1;
+  const unpack = (bytes: Uint8Array, size: number) => {
+    const done = place < 0 ? undefined : ahead?.take(place);
+    return done?.length === size ? done : decompress(codecs, file.compression, bytes, size);
+  };
   return new CompressedPages(source, data, unpack, builder.diagnostics);
+}
+
+function hasData({ size }: CpuData): boolean {
+  return size > 0;
 }
 
 /** Where data starts in a page, from the format of the page header. */

@@ -82,8 +82,8 @@ const MOST_WAITING = 256;
 const MOST_RAW_BYTES = 256;
 
 export class EventDecoder {
-  /** By event id, which is 16 bits wide; full length, because a sparse array would be slow. */
-  readonly #compiled = Array.from<CompiledEvent | undefined>({ length: 1 << 16 });
+  /** By event id; filled up without gaps, because a sparse array would be slow. */
+  readonly #compiled: (CompiledEvent | undefined)[] = [];
 
   readonly #sources: { readonly source: EventSource; readonly waiting: Waiting[] }[] = [];
 
@@ -102,7 +102,7 @@ export class EventDecoder {
    * the raw bytes.
    */
   event(id: number): CompiledEvent {
-    const event = (this.#compiled[id] ??= this.#compile(id));
+    const event = this.#compiled[id] ?? this.#compileInto(id);
     // The next row may begin another block, and those that wait belong to this one.
     if (event.kind.row === BLOCK - 1) for (const waiting of event.waiting) if (waiting) this.#decode(waiting);
     return event;
@@ -244,6 +244,13 @@ export class EventDecoder {
     for (const step of event.steps) step.column.setAbsent(row);
     const example = `${length} bytes where its format needs ${event.minLength}`;
     diagnostics.count(diagnostics.unparsedFields, event.kind.def.name, at, example);
+  }
+
+  #compileInto(id: number): CompiledEvent {
+    while (this.#compiled.length <= id) this.#compiled.push(undefined);
+    const event = this.#compile(id);
+    this.#compiled[id] = event;
+    return event;
   }
 
   #compile(id: number): CompiledEvent {
