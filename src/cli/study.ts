@@ -52,13 +52,14 @@ async function run(name: string, options: StudyOptions): Promise<void> {
 }
 
 async function print(result: StudyResult): Promise<void> {
-  const { renderComparisonTable } = await import('../report/index.js');
+  const { renderComparisonTable, wrap } = await import('../report/index.js');
+  const options = terminalOptions();
   const lines = [
     result.title,
     '',
-    renderComparisonTable(result.rows, terminalOptions()).trimEnd(),
+    renderComparisonTable(result.rows, options).trimEnd(),
     '',
-    ...result.verdict,
+    ...result.verdict.flatMap((sentence) => wrap(sentence, options.width)),
     '',
     ...result.files.map((file) => `  ${relative(process.cwd(), file) || file}`),
   ];

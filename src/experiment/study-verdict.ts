@@ -14,7 +14,8 @@ export function studyVerdict(rows: readonly ComparisonRow[]): string[] {
   const [worst] = byShare;
   const best = byShare[byShare.length - 1];
   const longest = faulting.reduce((a, b) => (b.longestEpisode > a.longestEpisode ? b : a));
-  const waiting = faulting.reduce((a, b) => (b.lockWaitTotalNs > a.lockWaitTotalNs ? b : a));
+  // Recordings differ in length: what counts is the share of the time.
+  const waiting = faulting.reduce((a, b) => (waitShare(b) > waitShare(a) ? b : a));
   const lost = `${percent(worst)} of ${count(worst.attempts)} fault attempts came back without a mapping`;
   const first =
     worst === best
@@ -22,14 +23,19 @@ export function studyVerdict(rows: readonly ComparisonRow[]): string[] {
       : `Under ${of(worst)}, ${lost}${perMapped(worst)}; under ${of(best)} it was ${percent(best)}.`;
   const second =
     `The longest a vCPU kept faulting on one page was ${count(longest.longestEpisode)} attempts in a row ` +
-    `(${longest.name}), and waiting for mmu_lock cost most under ${waiting.name}: ` +
-    `${count(waiting.lockWaits)} waits, ${milliseconds(waiting.lockWaitTotalNs)} in all, ` +
-    `${milliseconds(waiting.lockWaitMaxNs)} at worst.`;
+    `(${longest.name}), and waiting for mmu_lock took most of the time under ${waiting.name}: ` +
+    `${count(waiting.lockWaits)} waits of ${milliseconds(waiting.lockWaitTotalNs)} in all ` +
+    `within ${milliseconds(waiting.durationNs)}, the longest ${milliseconds(waiting.lockWaitMaxNs)}.`;
   return [first, second];
 }
 
 function share(row: ComparisonRow): number {
   return row.retried / row.attempts;
+}
+
+/** Time waited per time recorded; above 1 when several waited at once. */
+function waitShare(row: ComparisonRow): number {
+  return row.durationNs === 0 ? 0 : row.lockWaitTotalNs / row.durationNs;
 }
 
 function of(row: ComparisonRow): string {

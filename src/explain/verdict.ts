@@ -1,6 +1,7 @@
 /**
  * The trace in one or two sentences.
  */
+import { agentWord } from './agent-words.js';
 import { duration, number, pageName, percent, plural, threadName, type Summary } from './findings/finding.js';
 import type { Finding } from './types-finding.js';
 
@@ -18,7 +19,8 @@ export function verdictOf(summary: Summary, findings: readonly Finding[]): strin
 
 function first({ fault, invalidations, trace }: Summary): string {
   const agents = invalidations.byAgent.filter(({ agent }) => agent !== 'unknown').slice(0, 2);
-  const by = agents.length === 0 ? '' : `, mostly by ${agents.map(({ agent }) => agent).join(' and ')}`;
+  const by =
+    agents.length === 0 ? '' : `, mostly by ${agents.map(({ agent }) => agentWord(agent)).join(' and ')}`;
   const lost = fault.outcomes.retried;
   return (
     `In ${duration(trace.durationNs)}, ${plural(fault.attempts, 'page fault')} met ` +

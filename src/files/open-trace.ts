@@ -27,6 +27,8 @@ export interface OpenOptions extends BuilderOptions {
 /** Stands for standard input in place of a path. */
 const STDIN = '-';
 const CHUNK = 1 << 20;
+/** What is read of a file at a time: few enough bytes to stay in the processor's cache. */
+const PLAIN_CHUNK = 1 << 17;
 /** Bytes that tell a compression. */
 const LONGEST_MAGIC = 6;
 
@@ -76,7 +78,13 @@ async function readFile(path: string, builder: TraceBuilder, options: OpenOption
       await readDat(source, builder, options);
       return;
     }
-    const total = source.isRegular && detectCompression(head) === 'none' ? source.size : undefined;
+    const plain = source.isRegular && detectCompression(head) === 'none';
+    // Files that the kernel makes up when they are read have no size.
+    if (plain && source.size > 0) {
+      readPlain(source, builder, options);
+      return;
+    }
+    const total = plain ? source.size : undefined;
     await readStream(
       createReadStream(path, { highWaterMark: CHUNK }) as AsyncIterable<Uint8Array>,
       total,
@@ -86,6 +94,19 @@ async function readFile(path: string, builder: TraceBuilder, options: OpenOption
   } finally {
     source.close();
   }
+}
+
+/** Feed a file to the reader that its first bytes ask for, through one buffer. */
+function readPlain(source: FileSource, builder: TraceBuilder, options: OpenOptions): void {
+  const buffer = new Uint8Array(PLAIN_CHUNK);
+  let chunk = source.read(0, PLAIN_CHUNK, buffer);
+  const sink = openSink(chunk.subarray(0, DETECT_BYTES), builder);
+  for (let done = 0; chunk.length > 0; chunk = source.read(done, PLAIN_CHUNK, buffer)) {
+    sink.push(chunk);
+    done += chunk.length;
+    options.onProgress?.(done, source.size);
+  }
+  sink.finish();
 }
 
 async function readDat(source: ByteSource, builder: TraceBuilder, options: OpenOptions): Promise<void> {

@@ -1,5 +1,5 @@
 /** One recording of a study in numbers, for the comparison in terminal and page. */
-import { agentWord } from './words.js';
+import { agentWord } from '../explain/agent-words.js';
 import type { ComparisonRow, StudyRecording } from './types.js';
 
 export function comparisonRow({ name, explanation, storm, preempt }: StudyRecording): ComparisonRow {

@@ -4,3 +4,4 @@ export { renderHtml } from './html/report.js';
 export { renderStudy } from './html/study.js';
 export { renderComparisonTable } from './terminal/comparison.js';
 export { renderTerminal } from './terminal/summary.js';
+export { wrap } from './terminal/text.js';

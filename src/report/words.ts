@@ -1,5 +1,5 @@
 /** The words that reports use for what `explain` found: one place, so that terminal and page say the same. */
-import type { Agent, FaultOutcomes, RetryCause } from '../explain/types.js';
+import type { FaultOutcomes, RetryCause } from '../explain/types.js';
 import type { Severity } from '../explain/types-finding.js';
 import type { WaitKind } from '../explain/types-lock.js';
 
@@ -35,26 +35,6 @@ export const OUTCOME_WORDS: Readonly<Record<keyof FaultOutcomes, string>> = {
   retried: 'retried',
   unfinished: 'cut off',
 };
-
-const AGENT_WORDS: Readonly<Record<Agent, string>> = {
-  'numa-balancing': 'NUMA balancing',
-  ksm: 'KSM',
-  khugepaged: 'khugepaged',
-  madvise: 'madvise',
-  migration: 'page migration',
-  balloon: 'balloon',
-  reclaim: 'reclaim',
-  fork: 'fork',
-  'copy-on-write': 'copy on write',
-  unmap: 'munmap',
-  damon: 'DAMON',
-  'oom-reaper': 'OOM reaper',
-  unknown: 'unknown',
-};
-
-export function agentWord(agent: Agent): string {
-  return AGENT_WORDS[agent];
-}
 
 export const WAIT_WORDS: Readonly<Record<WaitKind, string>> = {
   'spin-read': 'rwlock, read',

@@ -1,6 +1,7 @@
 /**
  * What a finding is given, and small helpers for its sentences.
  */
+import { agentWord } from '../agent-words.js';
 import type { Trace } from '../../trace/store/trace.js';
 import type { Analysis } from '../analysis.js';
 import type { Evidence, Finding } from '../types-finding.js';
@@ -67,7 +68,7 @@ export function episodeEvidence(episode: EpisodeRow): Evidence {
 
 export function invalidationEvidence(row: InvalidationRow): Evidence {
   const leaves = plural(row.leaves, 'leaf', 'leaves');
-  const label = `${row.agent} by ${row.comm} ${row.tid}: ${plural(row.pages, 'page')}, ${leaves}`;
+  const label = `${agentWord(row.agent)} by ${row.comm} ${row.tid}: ${plural(row.pages, 'page')}, ${leaves}`;
   return { label, events: row.events, time: [row.start, row.endAtLeast], tid: row.tid };
 }
 

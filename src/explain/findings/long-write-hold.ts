@@ -1,6 +1,7 @@
 /**
  * Long write hold: a zapper held mmu_lock for write so long that every fault of the guest had to wait.
  */
+import { agentWord } from '../agent-words.js';
 import { invalidationRow } from '../summarise-invalidations.js';
 import { largest } from '../tables.js';
 import { agentAdvice } from './advice.js';
@@ -22,7 +23,7 @@ export const longWriteHold: FindingRule = ({ analysis }) => {
     severity: worst.heldAtLeastNs >= VERY_LONG_NS ? 'critical' : 'warning',
     title: `mmu_lock held for write for ${duration(worst.heldAtLeastNs)} or more`,
     text:
-      `${worst.comm} ${worst.tid} (${worst.agent}) zapped leaves for ${duration(worst.heldAtLeastNs)} ` +
+      `${worst.comm} ${worst.tid} (${agentWord(worst.agent)}) zapped leaves for ${duration(worst.heldAtLeastNs)} ` +
       `without letting go of ` +
       `mmu_lock, in an invalidation of ${plural(worst.pages, 'page')} with ` +
       `${plural(worst.leaves, 'leaf', 'leaves')}; ` +

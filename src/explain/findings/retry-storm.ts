@@ -1,6 +1,7 @@
 /**
  * Retry storm: one vCPU faults on one page again and again.
  */
+import { agentWord } from '../agent-words.js';
 import type { EpisodeRow } from '../types.js';
 import { YIELD_LIMITS } from './yield-limits.js';
 import { agentAdvice, preCheckAdvice, yieldAdvice } from './advice.js';
@@ -34,7 +35,7 @@ export const retryStorm: FindingRule = ({ analysis, summary }) => {
   }
   const agents =
     worst.agents.length > 0 ? worst.agents : invalidations.byAgent.slice(0, 2).map(({ agent }) => agent);
-  const by = agents.length === 0 ? '' : ` while ${agents.join(' and ')} invalidated memory`;
+  const by = agents.length === 0 ? '' : ` while ${agents.map(agentWord).join(' and ')} invalidated memory`;
   const others = count > 1 ? ` ${plural(count, 'run')} of ${MANY_ATTEMPTS} faults or more took` : ' It took';
   // Yields are worth a word only where there are some.
   const yields = invalidations.yields >= YIELD_LIMITS.inOne ? yieldAdvice(kernel) : [];

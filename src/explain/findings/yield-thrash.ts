@@ -1,6 +1,7 @@
 /**
  * Yield thrash: a zapper lets go of mmu_lock again and again, flushing all TLBs of the guest each time.
  */
+import { agentWord } from '../agent-words.js';
 import { yieldsSeverity, YIELD_LIMITS } from './yield-limits.js';
 import { agentAdvice, preCheckAdvice, yieldAdvice } from './advice.js';
 import { duration, number, percent, plural, type FindingRule } from './finding.js';
@@ -29,7 +30,7 @@ export const yieldThrash: FindingRule = ({ analysis, summary }) => {
     severity,
     title: `mmu_lock yielded ${plural(worst.yields, 'time')} in one invalidation`,
     text:
-      `An invalidation of ${plural(worst.pages, 'page')} by ${worst.agent} (${worst.comm} ${worst.tid}) ` +
+      `An invalidation of ${plural(worst.pages, 'page')} by ${agentWord(worst.agent)} (${worst.comm} ${worst.tid}) ` +
       `yielded mmu_lock ` +
       `${plural(worst.yields, 'time')} in ${duration(worst.endAtLeast - worst.start)}${how}: one flush ` +
       `of the guest's TLBs ` +
@@ -39,7 +40,7 @@ export const yieldThrash: FindingRule = ({ analysis, summary }) => {
     evidence: rows
       .filter((row) => row.yields >= YIELD_LIMITS.inOne)
       .map((row) => ({
-        label: `${plural(row.yields, 'yield')} over ${plural(row.leaves, 'leaf', 'leaves')} by ${row.agent}`,
+        label: `${plural(row.yields, 'yield')} over ${plural(row.leaves, 'leaf', 'leaves')} by ${agentWord(row.agent)}`,
         events: row.events,
         time: [row.start, row.endAtLeast] as const,
         tid: row.tid,

@@ -1,7 +1,8 @@
 /** Who invalidated guest memory, and why faults were retried. */
+import { agentWord } from '../../explain/agent-words.js';
 import type { AgentSummary, Explanation } from '../../explain/types.js';
 import { formatCount, formatDuration, formatPercent, plural } from '../format.js';
-import { CAUSE_WORDS, agentWord } from '../words.js';
+import { CAUSE_WORDS } from '../words.js';
 import { html, type Markup } from './markup.js';
 import { bar, htmlTable, type HtmlColumn } from './table.js';
 

@@ -1,4 +1,5 @@
 /** The tables: episodes, invalidations, vCPUs, locks, and what the kernel does. */
+import { agentWord } from '../../explain/agent-words.js';
 import type {
   EpisodeRow,
   Explanation,
@@ -8,7 +9,7 @@ import type {
 } from '../../explain/types.js';
 import type { LockSummary, WaitStatistics } from '../../explain/types-lock.js';
 import { formatCount, formatDuration, formatHex, formatPercent, plural } from '../format.js';
-import { CAUSE_WORDS, OUTCOME_WORDS, WAIT_WORDS, agentWord, threadName } from '../words.js';
+import { CAUSE_WORDS, OUTCOME_WORDS, WAIT_WORDS, threadName } from '../words.js';
 import { jumpButton } from './jump.js';
 import { html, type Markup } from './markup.js';
 import { bar, htmlTable, type HtmlColumn } from './table.js';

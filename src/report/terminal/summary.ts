@@ -52,7 +52,7 @@ function about({ trace, events, kernel }: Explanation, sheet: Sheet): string[] {
     [
       'trace',
       `${trace.format}, ${formatDuration(trace.durationNs)}, ${plural(events, 'event')}, ${lost}; ` +
-        `${plural(trace.cpus, 'CPU')}, ${plural(trace.tasks, 'task')}, clock ${trace.clock}`,
+        `${plural(trace.cpus, 'CPU')}, ${plural(trace.tasks, 'task')}${trace.clock === '' ? '' : `, clock ${trace.clock}`}`,
     ],
   ];
   return facts.flatMap(([name, text]) => hanging(`${name.padEnd(7)} `, text, sheet.width));
@@ -77,6 +77,9 @@ const SEVERITY_STYLES: Readonly<Record<Finding['severity'], readonly Style[]>> =
 
 function findings(all: readonly Finding[], sheet: Sheet): string[] {
   if (all.length === 0) return ['No findings.'];
+  // Findings share causes, and so advice: each piece is printed once, where it is worth most.
+  const given = new Set<string>();
+  const fresh = all.map(({ advice }) => advice.filter((each) => !given.has(each) && given.add(each)));
   return all.flatMap((finding, index) => [
     ...(index === 0 ? [] : ['']),
     ...hanging(
@@ -85,7 +88,7 @@ function findings(all: readonly Finding[], sheet: Sheet): string[] {
       sheet.width,
     ).map((line) => sheet.paint(line, ...SEVERITY_STYLES[finding.severity])),
     ...hanging('  ', finding.text, sheet.width),
-    ...finding.advice.flatMap((each) => hanging('  → ', each, sheet.width)),
+    ...fresh[index].flatMap((each) => hanging('  → ', each, sheet.width)),
     ...evidenceLine(finding, sheet),
   ]);
 }

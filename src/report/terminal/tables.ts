@@ -1,8 +1,9 @@
 /** The tables of the terminal summary. */
+import { agentWord } from '../../explain/agent-words.js';
 import type { AgentSummary, EpisodeRow, Explanation, VcpuSummary } from '../../explain/types.js';
 import type { LockSummary, WaitStatistics } from '../../explain/types-lock.js';
 import { formatCount, formatDuration, formatHex, formatPercent, plural } from '../format.js';
-import { CAUSE_WORDS, WAIT_WORDS, agentWord, threadName } from '../words.js';
+import { CAUSE_WORDS, WAIT_WORDS, threadName } from '../words.js';
 import type { Sheet } from './sheet.js';
 import { table, type Column } from './table.js';
 import { hanging } from './text.js';

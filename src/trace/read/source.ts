@@ -30,6 +30,7 @@ export class MemorySource implements ByteSource {
 
 /** A reader that is fed chunks of any size, in order, and fills a TraceBuilder. */
 export interface StreamReader {
+  /** @param chunk good only until this returns: whoever calls may put the next chunk into the same bytes */
   push(chunk: Uint8Array): void;
   /** No more input: handle what is left over, say what is missing. */
   finish(): void;

@@ -9,6 +9,7 @@ import type { Sample } from '../../store/diagnostics.js';
 import type { ColumnBuilder } from '../../store/column.js';
 import type { KindBuilder } from '../../store/kind.js';
 import type { NamedReader } from './named.js';
+import { RepeatedArguments } from './repeated.js';
 
 /** How the arguments of a line were understood. */
 export type Understood = 'shape' | 'named' | 'partly';
@@ -26,6 +27,7 @@ export class ArgumentReader {
    */
   readonly #anyOrder: boolean;
   #namedFirst: boolean;
+  readonly #repeated: RepeatedArguments;
 
   constructor(
     readonly kind: KindBuilder,
@@ -35,18 +37,29 @@ export class ArgumentReader {
     this.#shapes = kind.known ? [...shapesOf(kind.def)] : [];
     this.#anyOrder = this.#shapes.every((shape) => shape.segments.every((segment) => !isFreeText(segment)));
     this.#namedFirst = this.#shapes.length === 0;
+    this.#repeated = new RepeatedArguments(kind.columns);
   }
 
-  /** Fill `row` from the text at `start`; returns the position of the line end. */
-  read(bytes: Uint8Array, start: number, row: number): number {
+  /**
+   * Fill `row` from the text at `start`; returns the position of the line end.
+   *
+   * @param view the same bytes as words
+   * @param key see RepeatedArguments
+   */
+  read(bytes: Uint8Array, view: DataView, start: number, row: number, key: number): number {
     if (this.#namedFirst) {
       const end = this.#readNamed(bytes, start, row);
       if (this.understood === 'named' || this.#shapes.length === 0) return end;
       this.#clear(row);
       this.#namedFirst = false;
     }
-    const shapes = this.#shapes;
     const columns = this.kind.columns;
+    const known = this.#repeated.read(view, start, key, row);
+    if (known >= 0) {
+      this.understood = 'shape';
+      return known;
+    }
+    const shapes = this.#shapes;
     for (let at = 0; at < shapes.length; at++) {
       const shape = shapes[at];
       const end = this.shapeReader.read(shape, bytes, start, columns, row);
@@ -57,6 +70,7 @@ export class ArgumentReader {
       if (at > 0 && this.#anyOrder) shapes.splice(0, 0, ...shapes.splice(at, 1));
       if (shape.missing.length > 0 || shape.implied.length > 0) complete(shape, columns, row);
       this.understood = 'shape';
+      if (known === -1) this.#repeated.keep(view, start, end, shape, row);
       return end;
     }
     const end = this.#readNamed(bytes, start, row);

@@ -10,8 +10,15 @@ import { latin1 } from '../../store/strings.js';
 import { ArgumentReader } from './arguments.js';
 import { COLON } from './head.js';
 import type { NamedReader } from './named.js';
+import { SeenTexts } from './seen-texts.js';
 
 const SLOTS = 1 << 10;
+/** Names that are recognized by what they begin with, and bytes of such a name. */
+const SEEN_BITS = 8;
+const SEEN_BYTES = 64;
+/** Bytes that the slot of a name is chosen by. */
+const SEEN_FROM = 8;
+const SEEN_TO = 20;
 
 interface Entry {
   readonly name: Name;
@@ -25,6 +32,13 @@ export class EventCatalog {
   readonly #withSystem: boolean;
   readonly #slots: (Entry | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
   readonly #entries = new Map<string, Entry>();
+  /** Names with the colon and space behind them. */
+  readonly #seen = new SeenTexts(1 << SEEN_BITS, SEEN_BYTES);
+  readonly #seenReaders: (ArgumentReader | undefined)[] = Array.from(
+    { length: 1 << SEEN_BITS },
+    () => undefined,
+  );
+  #slot = 0;
 
   /** @param withSystem names come as `system:name` */
   constructor(
@@ -41,6 +55,28 @@ export class EventCatalog {
 
   get readers(): Iterable<ArgumentReader> {
     return Array.from(this.#entries.values(), (entry) => entry.reader);
+  }
+
+  /** Length of the name at `start` with its colon and a space, if it was seen there before; else 0. */
+  recall(view: DataView, start: number): number {
+    this.#slot = -1;
+    if (start + SEEN_TO > view.byteLength) return 0;
+    let hash = Math.imul(view.getInt32(start + SEEN_FROM, true), 0x9e3779b1);
+    hash ^= Math.imul(view.getInt32(start + SEEN_FROM + 4, true), 0x85ebca6b);
+    hash ^= Math.imul(view.getInt32(start + SEEN_TO - 4, true), 0xc2b2ae35);
+    this.#slot = Math.imul(hash ^ (hash >>> 15), 0x9e3779b1) >>> (32 - SEEN_BITS);
+    return this.#seen.find(view, start, this.#slot);
+  }
+
+  /** The reader of the name recalled last. */
+  get recalled(): ArgumentReader | undefined {
+    return this.#seenReaders[this.#slot];
+  }
+
+  /** Recall the name [start, end) from now on; `recall` has just failed to. */
+  remember(bytes: Uint8Array, view: DataView, start: number, end: number, reader: ArgumentReader): void {
+    if (this.#slot < 0 || bytes[end + 1] !== 32) return;
+    if (this.#seen.keep(view, start, end + 2 - start, this.#slot)) this.#seenReaders[this.#slot] = reader;
   }
 
   /**

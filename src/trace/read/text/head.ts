@@ -2,6 +2,8 @@
  * The beginning of an event line, up to the event's arguments; what all layouts have in common.
  */
 
+import type { ArgumentReader } from './arguments.js';
+
 /** Where things are in a line, once `read` said that it is an event. */
 export abstract class LineHead {
   /** Number of the task, from TaskNames. */
@@ -12,6 +14,8 @@ export abstract class LineHead {
   nameStart = 0;
   nameEnd = 0;
   args = 0;
+  /** Reader of the event where its name was recalled; then `nameStart` and `nameEnd` say nothing. */
+  reader: ArgumentReader | undefined;
   /** The bytes that are being read, as words. */
   view: DataView = new DataView(new ArrayBuffer(0));
   #viewed: Uint8Array = new Uint8Array(0);

@@ -55,11 +55,11 @@ export class TextParser implements LineSink {
     this.#clock = new ClockReader(builder);
     const tasks = new TaskNames(builder);
     const perf = layout === 'perf';
-    if (perf) this.#perfHead = new PerfHead(tasks, this.#clock);
-    else this.#taskHead = new TaskHead(tasks, this.#clock, layout === 'trace-cmd');
     this.#shapeReader = new ShapeReader(builder.strings);
     const named = new NamedReader(builder.strings, perf);
     this.#catalog = new EventCatalog(builder, this.#shapeReader, named, perf);
+    if (perf) this.#perfHead = new PerfHead(tasks, this.#clock, this.#catalog);
+    else this.#taskHead = new TaskHead(tasks, this.#clock, layout === 'trace-cmd');
     this.#others = new OtherLines(builder, layout);
   }
 
@@ -133,16 +133,23 @@ export class TextParser implements LineSink {
     if (cpu >= this.#lastTimes.length) this.#growTimes(cpu);
     if (time < this.#lastTimes[cpu]) this.#backwards(cpu, time);
     this.#lastTimes[cpu] = time;
-    const reader = this.#catalog.find(bytes, head.view, head.nameStart, head.nameEnd, head.args);
+    const reader = head.reader ?? this.#find(head, bytes);
     if (!this.#builder.begin(time, reader.kind, cpu, head.task, head.flags)) {
       return bytes.indexOf(NEWLINE, head.args) + 1;
     }
-    const end = reader.read(bytes, head.args, reader.kind.row);
+    const end = reader.read(bytes, head.view, head.args, reader.kind.row, (head.task << 8) ^ cpu);
     if (!reader.kind.known) this.#countUnknown(reader, bytes, start, end);
     else if (reader.understood === 'shape') this.#shaped++;
     else if (reader.understood === 'named') this.#named++;
     if (reader.understood === 'partly') this.#countUnparsed(reader, bytes, start, end);
     return end + 1;
+  }
+
+  #find(head: LineHead, bytes: Uint8Array): ArgumentReader {
+    const { view, nameStart, nameEnd, args } = head;
+    const reader = this.#catalog.find(bytes, view, nameStart, nameEnd, args);
+    if (this.#perfHead) this.#catalog.remember(bytes, view, nameStart, nameEnd, reader);
+    return reader;
   }
 
   #other(bytes: Uint8Array, start: number): number {

@@ -7,14 +7,20 @@
  * not know it.
  */
 import { latin1 } from '../../store/strings.js';
+import type { EventCatalog } from './catalog.js';
 import type { ClockReader } from './clock.js';
 import { digitOf, LineHead, skipSpaces } from './head.js';
+import { SeenTexts } from './seen-texts.js';
 import type { TaskNames } from './tasks.js';
 
 // Bytes stand as plain numbers, for speed (see clock.ts): 10 line end, 32 space, 45 `-`, 47 `/`, 58 `:`, 91
 // `[`, 93 `]`.
 
 const SEARCHED = 256;
+/** Lines that are recognized by what they begin with; bytes of that, and up to where they choose the slot. */
+const SEEN_BITS = 10;
+const SEEN_BYTES = 40;
+const SEEN_TO = 28;
 const MOST_TID = 2 ** 31 - 1;
 
 /** A line without CPU, or with a comm that has a bracket in it. */
@@ -25,18 +31,47 @@ export class PerfHead extends LineHead {
   noCpu = false;
   readonly #tasks: TaskNames;
   readonly #clock: ClockReader;
+  readonly #catalog: EventCatalog;
+  /** Lines up to their CPU, and per slot the task and CPU that they give. */
+  readonly #seen = new SeenTexts(1 << SEEN_BITS, SEEN_BYTES);
+  readonly #seenTasks = new Int32Array(1 << SEEN_BITS);
+  readonly #seenCpus = new Uint16Array(1 << SEEN_BITS);
 
-  constructor(tasks: TaskNames, clock: ClockReader) {
+  constructor(tasks: TaskNames, clock: ClockReader, catalog: EventCatalog) {
     super();
+    this.#catalog = catalog;
     this.#tasks = tasks;
     this.#clock = clock;
   }
 
   read(bytes: Uint8Array, start: number): boolean {
+    const { view } = this;
+    if (start + SEEN_TO > view.byteLength) return this.#readUnseen(bytes, start, -1);
+    let hash = Math.imul(view.getInt32(start + SEEN_TO - 4, true), 0x9e3779b1);
+    hash ^= Math.imul(view.getInt32(start + SEEN_TO - 8, true), 0x85ebca6b);
+    hash ^= Math.imul(view.getInt32(start + 12, true), 0xc2b2ae35);
+    const slot = Math.imul(hash ^ (hash >>> 15), 0x9e3779b1) >>> (32 - SEEN_BITS);
+    const length = this.#seen.find(view, start, slot);
+    if (length > 0 && this.#timeAndName(bytes, start + length)) {
+      this.cpu = this.#seenCpus[slot];
+      this.task = this.#seenTasks[slot];
+      return true;
+    }
+    return this.#readUnseen(bytes, start, slot);
+  }
+
+  /** Read a line that is to be recognized by `slot` later on, unless that is negative. */
+  #readUnseen(bytes: Uint8Array, start: number, slot: number): boolean {
     let open = start;
     while (bytes[open] !== 91 && bytes[open] !== 10) open++;
-    if (bytes[open] === 91 && this.#readAt(bytes, start, open)) return true;
-    return this.#search(bytes, start);
+    if (bytes[open] !== 91 || !this.#readAt(bytes, start, open)) return this.#search(bytes, start);
+    let close = open;
+    while (bytes[close] !== 93) close++;
+    if (slot >= 0 && this.#seen.keep(this.view, start, close + 1 - start, slot)) {
+      this.#seenTasks[slot] = this.task;
+      this.#seenCpus[slot] = this.cpu;
+    }
+    return true;
   }
 
   /** Read a line whose CPU stands in the bracket at `open`. */
@@ -98,6 +133,15 @@ export class PerfHead extends LineHead {
       at = skipSpaces(bytes, at);
     }
     const first = at;
+    const length = this.#catalog.recall(this.view, at);
+    if (length > 0) {
+      this.reader = this.#catalog.recalled;
+      at += length;
+      while (bytes[at] === 32) at++;
+      this.args = at;
+      return true;
+    }
+    this.reader = undefined;
     while (bytes[at] > 32) at++;
     if (at - 1 <= first || bytes[at - 1] !== 58) return false;
     this.nameStart = first;
