@@ -1,6 +1,7 @@
 /**
  * One slice of the timeline each: an episode, a lock wait, an invalidation, a stretch of holding mmu_lock.
  */
+import { agentWord } from './agent-words.js';
 import { Outcome } from './episodes.js';
 import type { TimelineSlice } from '../trace/timeline.js';
 import type { Analysis } from './analysis.js';
@@ -24,7 +25,7 @@ export function episodeSlice(analysis: Analysis, episode: number, id: number, tr
       outcome: row.outcome,
       lockWaitNs: row.lockWaitNs,
       ...(row.cause === undefined ? {} : { cause: row.cause }),
-      ...(row.agents.length === 0 ? {} : { agents: row.agents.join(', ') }),
+      ...(row.agents.length === 0 ? {} : { agents: row.agents.map(agentWord).join(', ') }),
     },
     events: row.events,
   };
@@ -70,11 +71,11 @@ export function invalidationSlice(
     track,
     start: row.start,
     end: row.endAtLeast,
-    name: `${row.agent}: ${row.pages} page${row.pages === 1 ? '' : 's'}`,
+    name: `${agentWord(row.agent)}: ${row.pages} page${row.pages === 1 ? '' : 's'}`,
     category: 'invalidation',
     inferred: row.inferredEnd,
     details: {
-      agent: row.agent,
+      agent: agentWord(row.agent),
       why: row.why,
       confidence: row.confidence,
       hva: `${row.hva[0]}-${row.hva[1]}`,

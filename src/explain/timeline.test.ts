@@ -40,13 +40,13 @@ describe('the timeline', () => {
         start: 12_000,
         end: 20_000,
         category: 'fault',
-        details: { attempts: 3, retried: 2, agents: 'ksm' },
+        details: { attempts: 3, retried: 2, agents: 'KSM' },
       },
     ]);
     expect(named('wait to write')).toMatchObject([
       { track: 3, start: 10_000, end: 12_000, category: 'wait' },
     ]);
-    const last = named('ksm: 1 page').at(-1);
+    const last = named('KSM: 1 page').at(-1);
     expect(last).toMatchObject({
       start: 10_000,
       end: 15_000,
@@ -63,7 +63,7 @@ describe('the timeline', () => {
   it('leads from the waiting slice to what it waited for', () => {
     const [episode] = named('gfn 0x5: 3 faults');
     const [wait] = named('wait to read');
-    const invalidation = named('ksm: 1 page').at(-1);
+    const invalidation = named('KSM: 1 page').at(-1);
     expect(flows).toContainEqual({ from: episode.id, to: invalidation?.id, name: 'retried because of' });
     expect(flows).toContainEqual({ from: wait.id, to: invalidation?.id, name: 'waited for the zapper' });
   });
