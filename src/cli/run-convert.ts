@@ -1,5 +1,6 @@
 /**
- * What `faultline convert` does once its arguments are parsed. Loaded when it runs: other commands start faster without it.
+ * What `faultline convert` does once its arguments are parsed. Loaded when it runs: other commands start
+ * faster without it.
  */
 import { basename, resolve } from 'node:path';
 import { analyse } from '../explain/analysis.js';

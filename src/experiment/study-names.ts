@@ -1,5 +1,6 @@
 /**
- * Which studies come with Faultline: a look into a folder, so that --help can name them without loading what runs them.
+ * Which studies come with Faultline: a look into a folder, so that --help can name them without loading what
+ * runs them.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { basename } from 'node:path';

@@ -64,8 +64,8 @@ function notAFrame(): Error {
 }
 
 /**
- * zstddec fetches its embedded WebAssembly as a data URL where there is a `fetch`, and decodes it directly where there is
- * none. Node's own fetch takes 20 ms to load, for nothing.
+ * zstddec fetches its embedded WebAssembly as a data URL where there is a `fetch`, and decodes it directly
+ * where there is none. Node's own fetch takes 20 ms to load, for nothing.
  */
 function withoutFetch<T>(start: () => T): T {
   const { fetch } = globalThis;

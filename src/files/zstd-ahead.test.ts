@@ -1,6 +1,6 @@
 /**
- * Goal: chunks decompressed ahead are the chunks, in order, whatever order the places are asked in; what cannot be
- * decompressed is left to the reader; nothing blocks for ever.
+ * Goal: chunks decompressed ahead are the chunks, in order, whatever order the places are asked in; what
+ * cannot be decompressed is left to the reader; nothing blocks for ever.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

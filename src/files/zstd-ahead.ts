@@ -1,9 +1,10 @@
 /**
  * Decompresses the chunks of a trace.dat ahead of the reader, on another core.
  *
- * The reader asks for chunks in an order that only the events' times decide, so the worker works a few chunks ahead on
- * every CPU. A chunk belongs to whom claims it first: where the worker is not yet, the reader decompresses for itself
- * instead of waiting. It is an accelerator and nothing else: whatever goes wrong, `take` answers undefined.
+ * The reader asks for chunks in an order that only the events' times decide, so the worker works a few chunks
+ * ahead on every CPU. A chunk belongs to whom claims it first: where the worker is not yet, the reader
+ * decompresses for itself instead of waiting. It is an accelerator and nothing else: whatever goes wrong,
+ * `take` answers undefined.
  *
  *     control: [stop, taken, worker waits, then per place: chunks claimed, chunks that the reader is done with]
  *     states:  per slot, the number of the chunk in it plus one      lengths: its bytes, or DAMAGED

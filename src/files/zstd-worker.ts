@@ -1,6 +1,6 @@
 /**
- * The worker of `zstd-ahead.ts`: claims chunks, decompresses them into their slots, until there are none left or
- * it is told to stop.
+ * The worker of `zstd-ahead.ts`: claims chunks, decompresses them into their slots, until there are none left
+ * or it is told to stop.
  */
 import { workerData } from 'node:worker_threads';
 import type { Codecs } from '../trace/read/codecs.js';

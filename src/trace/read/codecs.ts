@@ -17,8 +17,8 @@ export interface AheadPlace {
 /** Chunks that are decompressed before the reader asks for them. */
 export interface Ahead {
   /**
-   * The next chunk of a place, decompressed; valid until the next call for that place. Undefined when the reader must
-   * decompress this chunk itself.
+   * The next chunk of a place, decompressed; valid until the next call for that place. Undefined when the
+   * reader must decompress this chunk itself.
    */
   take(place: number): Uint8Array | undefined;
   /** No more chunks are wanted. */

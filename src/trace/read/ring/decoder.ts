@@ -54,14 +54,18 @@ interface CompiledEvent {
   readonly waiting: (Waiting | undefined)[];
 }
 
-/** Where an EventDecoder finds the bytes of waiting events: a cursor, whose block must not change meanwhile. */
+/**
+ * Where an EventDecoder finds the bytes of waiting events: a cursor, whose block must not change meanwhile.
+ */
 export interface EventSource {
   readonly bytes: Uint8Array;
   /** The same bytes as little-endian words. */
   readonly words: Uint32Array;
 }
 
-/** Events of one id from one source, begun but not decoded: column by column is faster than event by event. */
+/**
+ * Events of one id from one source, begun but not decoded: column by column is faster than event by event.
+ */
 class Waiting {
   readonly rows = new Uint32Array(MOST_WAITING);
   /** Offset of each event in its source, a multiple of 4, and its bytes. */
@@ -98,8 +102,8 @@ export class EventDecoder {
   }
 
   /**
-   * The compiled form of event `id`, with room for one more; ids without a format become a kind of their own that keeps
-   * the raw bytes.
+   * The compiled form of event `id`, with room for one more; ids without a format become a kind of their own
+   * that keeps the raw bytes.
    */
   event(id: number): CompiledEvent {
     const event = this.#compiled[id] ?? this.#compileInto(id);
