@@ -6,8 +6,9 @@
  * decompresses for itself instead of waiting. It is an accelerator and nothing else: whatever goes wrong,
  * `take` answers undefined.
  *
- *     control: [stop, taken, worker waits, then per place: chunks claimed, chunks that the reader is done with]
- *     states:  per slot, the number of the chunk in it plus one      lengths: its bytes, or DAMAGED
+ *     control: [stop, taken, worker waits, then per place: chunks claimed, chunks done with]
+ *     states:  per slot, the number of the chunk in it plus one
+ *     lengths: its bytes, or DAMAGED
  *     data:    SLOTS * SLOT_BYTES per place; chunk n is in slot n % SLOTS
  */
 import { existsSync } from 'node:fs';

@@ -23,8 +23,8 @@ export const longWriteHold: FindingRule = ({ analysis }) => {
     severity: worst.heldAtLeastNs >= VERY_LONG_NS ? 'critical' : 'warning',
     title: `mmu_lock held for write for ${duration(worst.heldAtLeastNs)} or more`,
     text:
-      `${worst.comm} ${worst.tid} (${agentWord(worst.agent)}) zapped leaves for ${duration(worst.heldAtLeastNs)} ` +
-      `without letting go of ` +
+      `${worst.comm} ${worst.tid} (${agentWord(worst.agent)}) zapped leaves ` +
+      `for ${duration(worst.heldAtLeastNs)} without letting go of ` +
       `mmu_lock, in an invalidation of ${plural(worst.pages, 'page')} with ` +
       `${plural(worst.leaves, 'leaf', 'leaves')}; ` +
       'no fault of the guest that needs the lock can finish meanwhile.',

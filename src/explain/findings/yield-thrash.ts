@@ -30,8 +30,8 @@ export const yieldThrash: FindingRule = ({ analysis, summary }) => {
     severity,
     title: `mmu_lock yielded ${plural(worst.yields, 'time')} in one invalidation`,
     text:
-      `An invalidation of ${plural(worst.pages, 'page')} by ${agentWord(worst.agent)} (${worst.comm} ${worst.tid}) ` +
-      `yielded mmu_lock ` +
+      `An invalidation of ${plural(worst.pages, 'page')} by ${agentWord(worst.agent)} ` +
+      `(${worst.comm} ${worst.tid}) yielded mmu_lock ` +
       `${plural(worst.yields, 'time')} in ${duration(worst.endAtLeast - worst.start)}${how}: one flush ` +
       `of the guest's TLBs ` +
       `per ${number(worst.leaves / (worst.yields + 1))} leaves. ` +
@@ -40,7 +40,7 @@ export const yieldThrash: FindingRule = ({ analysis, summary }) => {
     evidence: rows
       .filter((row) => row.yields >= YIELD_LIMITS.inOne)
       .map((row) => ({
-        label: `${plural(row.yields, 'yield')} over ${plural(row.leaves, 'leaf', 'leaves')} by ${agentWord(row.agent)}`,
+        label: `${plural(row.yields, 'yield')} over ${plural(row.leaves, 'leaf', 'leaves')}, ${agentWord(row.agent)}`,
         events: row.events,
         time: [row.start, row.endAtLeast] as const,
         tid: row.tid,

@@ -52,7 +52,8 @@ function about({ trace, events, kernel }: Explanation, sheet: Sheet): string[] {
     [
       'trace',
       `${trace.format}, ${formatDuration(trace.durationNs)}, ${plural(events, 'event')}, ${lost}; ` +
-        `${plural(trace.cpus, 'CPU')}, ${plural(trace.tasks, 'task')}${trace.clock === '' ? '' : `, clock ${trace.clock}`}`,
+        `${plural(trace.cpus, 'CPU')}, ${plural(trace.tasks, 'task')}` +
+        (trace.clock === '' ? '' : `, clock ${trace.clock}`),
     ],
   ];
   return facts.flatMap(([name, text]) => hanging(`${name.padEnd(7)} `, text, sheet.width));
