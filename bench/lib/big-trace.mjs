@@ -33,7 +33,7 @@ export async function bigTrace(folder) {
 
 /**
  * @param {import('../../dist/trace/store/trace.js').Trace} trace
- * @param {number} events at least this many
+ * @param {number} events how many
  */
 function repeated(trace, events) {
   const builder = new TraceBuilder();
@@ -42,7 +42,7 @@ function repeated(trace, events) {
   const tasks = trace.tasks.map(({ tid, comm }) => builder.task(tid, comm));
   const span = trace.time[trace.length - 1] - trace.time[0] + 1000;
   for (let round = 0; builder.length < events; round++) {
-    for (let event = 0; event < trace.length; event++) {
+    for (let event = 0; event < trace.length && builder.length < events; event++) {
       const kind = kinds[trace.kind[event]];
       const { columns } = trace.kindOf(event);
       const time = trace.time[event] + round * span;

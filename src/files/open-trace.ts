@@ -110,20 +110,12 @@ function readPlain(source: FileSource, builder: TraceBuilder, options: OpenOptio
 }
 
 async function readDat(source: ByteSource, builder: TraceBuilder, options: OpenOptions): Promise<void> {
-  const codecs = await nodeCodecs();
-  const texts: { offset: number; size: number }[] = [];
   readTraceDat(source, builder, {
-    codecs,
+    codecs: await nodeCodecs(),
     ...(source instanceof FileSource ? { zstdAhead: (places) => zstdAhead(source.path, places) } : {}),
+    textReader: () => new TextReader(builder),
     onStep: () => options.onProgress?.(builder.length, undefined),
-    onText: (offset, size) => texts.push({ offset, size }),
   });
-  for (const { offset, size } of texts) {
-    const reader = new TextReader(builder);
-    for (let at = 0; at < size; at += CHUNK)
-      reader.push(source.read(offset + at, Math.min(CHUNK, size - at)));
-    reader.finish();
-  }
 }
 
 /** Unpack a stream if need be and feed it to the reader that its first bytes ask for. */

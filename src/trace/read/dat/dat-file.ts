@@ -39,7 +39,16 @@ export interface DatFile {
   readonly options: DatOptions;
   readonly buffers: DatBuffer[];
   /** Text of buffers recorded as text (latency tracers). */
-  readonly textBuffers: { name: string; offset: number; size: number }[];
+  readonly textBuffers: TextBuffer[];
+}
+
+/** A buffer that was recorded as tracefs text. */
+export interface TextBuffer {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  /** The text is in compressed chunks. */
+  readonly compressed: boolean;
 }
 
 /** Read `u64 size, text` blocks: formats of one system. */

@@ -7,11 +7,11 @@ import type { Ahead, AheadPlace, Codecs } from '../codecs.js';
 import { EventDecoder } from '../ring/decoder.js';
 import { CpuCursor, type PageLayout, type PageSupply } from '../ring/cpu-cursor.js';
 import { mergeEvents, type MergeInput } from '../ring/merge.js';
-import type { ByteSource } from '../source.js';
+import type { ByteSource, StreamReader } from '../source.js';
 import { PlainPages } from '../raw-pages.js';
 import { taskLookup } from '../ring/tasks.js';
 import { CompressedPages, decompress } from './blocks.js';
-import type { CpuData, DatBuffer, DatFile } from './dat-file.js';
+import type { CpuData, DatBuffer, DatFile, TextBuffer } from './dat-file.js';
 import { SourceCursor } from './source-cursor.js';
 import { readVersion6 } from './version-6.js';
 import { readVersion7 } from './version-7.js';
@@ -31,8 +31,8 @@ export interface DatReadOptions {
   readonly zstdAhead?: (places: readonly AheadPlace[]) => Ahead | undefined;
   /** Called now and then while events are decoded. */
   readonly onStep?: () => void;
-  /** Called for each buffer that holds text instead of pages, with its bytes. */
-  readonly onText?: (offset: number, size: number) => void;
+  /** Reads each buffer that holds text instead of pages; made by the host, for texts have readers of their own. */
+  readonly textReader?: () => StreamReader;
 }
 
 /**
@@ -94,7 +94,7 @@ function readBuffers(
   ahead: AheadOf | undefined,
 ): void {
   describe(file, builder);
-  for (const text of file.textBuffers) options.onText?.(text.offset, text.size);
+  for (const text of file.textBuffers) readText(file, text, source, builder, options);
   const convert = conversion(file, source, builder, options.codecs);
   const decoder = new EventDecoder(builder, file.formats);
   const taskOf = taskLookup(file.comms, builder);
@@ -117,6 +117,32 @@ function readBuffers(
     }
   });
   mergeEvents(inputs, builder, options.onStep);
+}
+
+/** Bytes of text handed to its reader at a time. */
+const TEXT_AT_A_TIME = 1 << 20;
+
+/** Read a buffer that latency tracers recorded as text. */
+function readText(
+  file: DatFile,
+  { offset, size, compressed }: TextBuffer,
+  source: ByteSource,
+  builder: TraceBuilder,
+  { codecs, textReader }: DatReadOptions,
+): void {
+  const reader = textReader?.();
+  if (!reader) return;
+  if (!compressed) {
+    for (let at = 0; at < size; at += TEXT_AT_A_TIME) {
+      reader.push(source.read(offset + at, Math.min(TEXT_AT_A_TIME, size - at)));
+    }
+  } else {
+    const data = { cpu: 0, offset, size };
+    const unpack = (bytes: Uint8Array, length: number) => decompress(codecs, file.compression, bytes, length);
+    const chunks = new CompressedPages(source, data, unpack, builder.diagnostics);
+    for (let chunk = chunks.next(); chunk !== undefined; chunk = chunks.next()) reader.push(chunk);
+  }
+  reader.finish();
 }
 
 function describe(file: DatFile, builder: TraceBuilder): void {

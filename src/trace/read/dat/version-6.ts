@@ -55,7 +55,8 @@ function readBuffer(cursor: SourceCursor, cpus: number, name: string, file: DatF
   }
   const { clock } = file.options;
   if (tag.startsWith('latency')) {
-    file.textBuffers.push({ name, offset: cursor.position, size: cursor.source.size - cursor.position });
+    const offset = cursor.position;
+    file.textBuffers.push({ name, offset, size: cursor.source.size - offset, compressed: false });
     return;
   }
   if (!tag.startsWith('flyrecord')) {

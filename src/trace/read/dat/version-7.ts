@@ -108,11 +108,8 @@ class SectionReader {
       case Option.BufferText: {
         const offset = body.size64('the offset of a text buffer');
         const name = body.text('the name of a text buffer');
-        file.textBuffers.push({
-          name,
-          offset: offset + SECTION_HEADER,
-          size: this.source.size - offset - SECTION_HEADER,
-        });
+        const header = this.#header(offset, id, 'a text buffer');
+        file.textBuffers.push({ name, offset: offset + SECTION_HEADER, ...header });
         break;
       }
       default:
