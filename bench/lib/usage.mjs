@@ -3,5 +3,7 @@
  * it ends.
  */
 import { writeSync } from 'node:fs';
+import { isMainThread } from 'node:worker_threads';
 
-process.on('exit', () => writeSync(3, String(process.resourceUsage().maxRSS / 1024)));
+// Worker threads load it too.
+if (isMainThread) process.on('exit', () => writeSync(3, String(process.resourceUsage().maxRSS / 1024)));

@@ -17,7 +17,7 @@ import { decompressed, detectCompression } from './compressed.js';
 import { FileSource } from './file-source.js';
 import { openRawFolder } from './raw-folder.js';
 import { Spool } from './spool.js';
-import { zstdAhead } from './zstd-ahead.js';
+import { startAhead, type ZstdAhead } from './zstd-ahead.js';
 
 export interface OpenOptions extends BuilderOptions {
   /** Called now and then with the bytes read so far and, where known, the bytes in all. */
@@ -29,6 +29,8 @@ const STDIN = '-';
 const CHUNK = 1 << 20;
 /** What is read of a file at a time: few enough bytes to stay in the processor's cache. */
 const PLAIN_CHUNK = 1 << 17;
+/** Bytes of a trace.dat version 7 within which it names its compression. */
+const COMPRESSION_NAMED = 32;
 /** Bytes that tell a compression. */
 const LONGEST_MAGIC = 6;
 
@@ -110,12 +112,23 @@ function readPlain(source: FileSource, builder: TraceBuilder, options: OpenOptio
 }
 
 async function readDat(source: ByteSource, builder: TraceBuilder, options: OpenOptions): Promise<void> {
-  readTraceDat(source, builder, {
-    codecs: await nodeCodecs(),
-    ...(source instanceof FileSource ? { zstdAhead: (places) => zstdAhead(source.path, places) } : {}),
-    textReader: () => new TextReader(builder),
-    onStep: () => options.onProgress?.(builder.length, undefined),
-  });
+  const ahead = source instanceof FileSource ? aheadOf(source) : undefined;
+  try {
+    readTraceDat(source, builder, {
+      codecs: await nodeCodecs(),
+      ...(ahead ? { zstdAhead: (places) => ahead.begin(places) } : {}),
+      textReader: () => new TextReader(builder),
+      onStep: () => options.onProgress?.(builder.length, undefined),
+    });
+  } finally {
+    ahead?.close();
+  }
+}
+
+/** A worker that decompresses ahead, for a file that names zstd where a trace.dat names its compression. */
+function aheadOf(source: FileSource): ZstdAhead | undefined {
+  const head = Buffer.from(source.read(0, COMPRESSION_NAMED)).toString('latin1');
+  return head.includes('zstd\0') ? startAhead(source.path, source.size) : undefined;
 }
 
 /** Unpack a stream if need be and feed it to the reader that its first bytes ask for. */

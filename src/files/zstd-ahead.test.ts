@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { tryBuild } from '../../scripts/lib/build.mjs';
 import { repositoryRoot, requires } from '../../test/requires.js';
 import { randomNumbers } from '../../test/support/mutate.js';
-import { SLOT_BYTES, SLOTS, zstdAhead } from './zstd-ahead.js';
+import { SLOT_BYTES, SLOTS, startAhead } from './zstd-ahead.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,8 +58,8 @@ const { it } = requires('zstd');
 it('gives every chunk or leaves it to the reader, in any order of places', () => {
   const { path, places } = chunkFile();
   for (const seed of [1, 2, 3]) {
-    const ahead = zstdAhead(path, places, 0);
-    if (!ahead) throw new Error('no worker');
+    const ahead = startAhead(path, 1, 0);
+    if (!ahead?.begin(places)) throw new Error('no worker');
     const random = randomNumbers(seed);
     const next = [0, 0, 0];
     let given = 0;
@@ -84,6 +84,5 @@ it('gives every chunk or leaves it to the reader, in any order of places', () =>
 });
 
 it('is not started for little', () => {
-  const { path, places } = chunkFile();
-  expect(zstdAhead(path, places)).toBeUndefined();
+  expect(startAhead(chunkFile().path, 1000)).toBeUndefined();
 });

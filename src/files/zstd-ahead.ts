@@ -6,7 +6,7 @@
  * decompresses for itself instead of waiting. It is an accelerator and nothing else: whatever goes wrong,
  * `take` answers undefined.
  *
- *     control: [stop, taken, worker waits, then per place: chunks claimed, chunks done with]
+ *     control: [stop, taken, worker waits, places, then per place: chunks claimed, chunks done with]
  *     states:  per slot, the number of the chunk in it plus one
  *     lengths: its bytes, or DAMAGED
  *     data:    SLOTS * SLOT_BYTES per place; chunk n is in slot n % SLOTS
@@ -25,9 +25,11 @@ export const DAMAGED = -1;
 export const STOP = 0;
 export const TAKEN = 1;
 export const WAITING = 2;
-export const FIRST_PLACE = 3;
+/** Number of places; 0 until they are known. */
+export const PLACES = 3;
+export const FIRST_PLACE = 4;
 
-/** Below this many compressed bytes a worker costs more than it saves. */
+/** Below this many bytes of the file a worker costs more than it saves. */
 const WORTH_IT = 1 << 21;
 /** More CPUs would need more memory than the speed is worth. */
 const MOST_PLACES = 64;
@@ -37,34 +39,32 @@ const PATIENCE_MS = 3000;
 /** What the worker is started with. */
 export interface AheadData {
   readonly path: string;
-  readonly places: readonly AheadPlace[];
   readonly control: Int32Array;
+  /** Where the chunks of each place start, once there are places. */
+  readonly offsets: Float64Array;
   readonly states: Int32Array;
   readonly lengths: Int32Array;
   readonly data: Uint8Array;
 }
 
 /**
- * Start decompressing ahead; undefined where it would not pay.
+ * Start a worker for the file at `path`, before it is known where its chunks are: a worker takes as long to start as the
+ * metadata takes to read. Undefined where it would not pay.
  *
- * @param worthIt compressed bytes from which on it does
+ * @param bytes of the file
+ * @param worthIt bytes from which on it does
  */
-export function zstdAhead(
-  path: string,
-  places: readonly AheadPlace[],
-  worthIt = WORTH_IT,
-): Ahead | undefined {
-  const bytes = places.reduce((sum, place) => sum + place.size, 0);
+export function startAhead(path: string, bytes: number, worthIt = WORTH_IT): ZstdAhead | undefined {
   const script = workerScript();
-  if (bytes < worthIt || places.length > MOST_PLACES || script === undefined) return undefined;
+  if (bytes < worthIt || script === undefined) return undefined;
   const shared = (length: number) => new SharedArrayBuffer(length);
   const data: AheadData = {
     path,
-    places,
-    control: new Int32Array(shared(4 * (FIRST_PLACE + 2 * places.length))),
-    states: new Int32Array(shared(4 * SLOTS * places.length)),
-    lengths: new Int32Array(shared(4 * SLOTS * places.length)),
-    data: new Uint8Array(shared(SLOT_BYTES * SLOTS * places.length)),
+    control: new Int32Array(shared(4 * (FIRST_PLACE + 2 * MOST_PLACES))),
+    offsets: new Float64Array(shared(8 * MOST_PLACES)),
+    states: new Int32Array(shared(4 * SLOTS * MOST_PLACES)),
+    lengths: new Int32Array(shared(4 * SLOTS * MOST_PLACES)),
+    data: new Uint8Array(shared(SLOT_BYTES * SLOTS * MOST_PLACES)),
   };
   const worker = new Worker(script, { workerData: data });
   worker.unref();
@@ -73,16 +73,26 @@ export function zstdAhead(
   return new ZstdAhead(data, worker);
 }
 
-class ZstdAhead implements Ahead {
+/** The reader's side of a worker. */
+export class ZstdAhead implements Ahead {
   #abandoned = false;
   /** Number of the next chunk of each place. */
-  readonly #next: number[];
+  #next: number[] = [];
 
   constructor(
     private readonly shared: AheadData,
     private readonly worker: Worker,
-  ) {
-    this.#next = shared.places.map(() => 0);
+  ) {}
+
+  /** Tell the worker where the chunks are; undefined where there are too many places for it. */
+  begin(places: readonly AheadPlace[]): Ahead | undefined {
+    if (places.length > MOST_PLACES) return undefined;
+    const { control, offsets } = this.shared;
+    this.#next = places.map(() => 0);
+    offsets.set(places.map(({ offset }) => offset));
+    Atomics.store(control, PLACES, places.length);
+    Atomics.notify(control, PLACES);
+    return this;
   }
 
   take(place: number): Uint8Array | undefined {
@@ -114,7 +124,7 @@ class ZstdAhead implements Ahead {
     const { control } = this.shared;
     Atomics.store(control, STOP, 1);
     Atomics.add(control, TAKEN, 1);
-    Atomics.notify(control, TAKEN);
+    for (const index of [TAKEN, PLACES]) Atomics.notify(control, index);
     void this.worker.terminate();
   }
 }

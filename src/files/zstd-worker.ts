@@ -10,6 +10,7 @@ import { FileSource } from './file-source.js';
 import {
   DAMAGED,
   FIRST_PLACE,
+  PLACES,
   SLOT_BYTES,
   SLOTS,
   STOP,
@@ -30,7 +31,10 @@ interface Place {
 
 function work(codecs: Codecs): void {
   const source = new FileSource(shared.path);
-  const places = shared.places.map(({ offset }, index) => {
+  while (Atomics.load(control, PLACES) === 0 && Atomics.load(control, STOP) === 0)
+    Atomics.wait(control, PLACES, 0);
+  const offsets = shared.offsets.slice(0, Atomics.load(control, PLACES));
+  const places = Array.from(offsets, (offset, index) => {
     return { index, walker: new ChunkWalker(source, offset), walked: 0 };
   });
   while (Atomics.load(control, STOP) === 0 && places.some(({ walker }) => walker.chunksLeft > 0)) {

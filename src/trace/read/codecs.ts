@@ -21,6 +21,4 @@ export interface Ahead {
    * reader must decompress this chunk itself.
    */
   take(place: number): Uint8Array | undefined;
-  /** No more chunks are wanted. */
-  close(): void;
 }

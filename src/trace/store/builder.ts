@@ -139,8 +139,8 @@ export class TraceBuilder {
     this.#cpu.set(slot, cpu);
     this.#task.set(slot, task);
     this.#flags.set(slot, flags);
-    this.#buffer.set(slot, this.buffer);
     if (this.buffer !== 0) this.#usesBuffers = true;
+    if (this.#usesBuffers) this.#buffer.set(slot, this.buffer);
     this.length++;
     kind.addRow();
     return true;

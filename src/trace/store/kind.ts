@@ -13,6 +13,8 @@ export class KindBuilder {
   rows = 0;
   /** Where the current row lies in the columns of this builder. */
   row = -1;
+  /** Called before a full block is put away: whoever still has values for its rows must write them now. */
+  onBlockEnd: (() => void) | undefined;
   #capacity = 0;
 
   /**
@@ -59,6 +61,7 @@ export class KindBuilder {
 
   #makeRoom(): void {
     if (this.#capacity === BLOCK) {
+      this.onBlockEnd?.();
       for (const column of this.columns) column.flush(BLOCK);
       this.row = 0;
       return;

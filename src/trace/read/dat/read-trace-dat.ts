@@ -73,11 +73,7 @@ export function readTraceDat(source: ByteSource, builder: TraceBuilder, options:
     .filter(({ compressed }) => compressed)
     .flatMap(({ cpus }) => cpus.filter(hasData));
   const ahead = file.compression === 'zstd' ? options.zstdAhead?.(places) : undefined;
-  try {
-    readBuffers(file, source, builder, options, ahead && { places, take: (place) => ahead.take(place) });
-  } finally {
-    ahead?.close();
-  }
+  readBuffers(file, source, builder, options, ahead && { places, take: (place) => ahead.take(place) });
 }
 
 /** Chunks decompressed ahead: of which CPUs, and the next of each. */

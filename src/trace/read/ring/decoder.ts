@@ -6,7 +6,6 @@
  */
 import type { ColumnBuilder } from '../../store/column.js';
 import type { KindBuilder } from '../../store/kind.js';
-import { BLOCK } from '../../store/pack.js';
 import type { TraceBuilder } from '../../store/builder.js';
 import type { EventFormat, FieldPlace, FormatRegistry } from '../format-file.js';
 
@@ -102,14 +101,11 @@ export class EventDecoder {
   }
 
   /**
-   * The compiled form of event `id`, with room for one more; ids without a format become a kind of their own
+   * The compiled form of event `id`; ids without a format become a kind of their own
    * that keeps the raw bytes.
    */
   event(id: number): CompiledEvent {
-    const event = this.#compiled[id] ?? this.#compileInto(id);
-    // The next row may begin another block, and those that wait belong to this one.
-    if (event.kind.row === BLOCK - 1) for (const waiting of event.waiting) if (waiting) this.#decode(waiting);
-    return event;
+    return this.#compiled[id] ?? this.#compileInto(id);
   }
 
   /**
@@ -129,7 +125,7 @@ export class EventDecoder {
     const place = waiting.count++;
     waiting.rows[place] = row;
     waiting.at[place] = at;
-    waiting.length[place] = length;
+    if (event.others.length > 0) waiting.length[place] = length;
     if (place === MOST_WAITING - 1) this.#decode(waiting);
   }
 
@@ -253,6 +249,9 @@ export class EventDecoder {
   #compileInto(id: number): CompiledEvent {
     while (this.#compiled.length <= id) this.#compiled.push(undefined);
     const event = this.#compile(id);
+    event.kind.onBlockEnd = () => {
+      for (const waiting of event.waiting) if (waiting) this.#decode(waiting);
+    };
     this.#compiled[id] = event;
     return event;
   }
