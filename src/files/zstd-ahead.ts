@@ -17,7 +17,7 @@ import { Worker } from 'node:worker_threads';
 import type { Ahead, AheadPlace } from '../trace/read/codecs.js';
 
 /** Chunks that the worker may be ahead of the reader, per CPU. */
-export const SLOTS = 8;
+export const SLOTS = 16;
 /** Larger chunks than any that trace-cmd writes are left to the reader. */
 export const SLOT_BYTES = 1 << 17;
 export const DAMAGED = -1;
@@ -103,9 +103,12 @@ export class ZstdAhead implements Ahead {
     // The chunks before this one are decoded: their slots are free.
     Atomics.store(control, claimed + 1, number);
     Atomics.add(control, TAKEN, 1);
-    // Waking nobody costs as much as waking somebody.
-    if (Atomics.load(control, WAITING) === 1) Atomics.notify(control, TAKEN);
-    if (Atomics.compareExchange(control, claimed, number, number + 1) === number) return undefined;
+    const lead = Atomics.load(control, claimed) - number;
+    // Waking a thread is dear: the worker is left asleep until half of its lead is used up.
+    if (lead <= SLOTS / 2 && Atomics.compareExchange(control, WAITING, 1, 0) === 1)
+      Atomics.notify(control, TAKEN);
+    if (lead === 0 && Atomics.compareExchange(control, claimed, number, number + 1) === number)
+      return undefined;
     const slot = place * SLOTS + (number % SLOTS);
     for (;;) {
       const state = Atomics.load(states, slot);

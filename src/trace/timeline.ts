@@ -42,3 +42,6 @@ export interface Timeline {
   readonly slices: readonly TimelineSlice[];
   readonly flows: readonly TimelineFlow[];
 }
+
+/** Category prefix of slices in exported traces, so that a reader does not take what was worked out for events. */
+export const DRAWN = 'faultline.';

@@ -25,6 +25,8 @@ export interface Sample {
 
 const EXAMPLE_LENGTH = 160;
 const MOST_KEYS = 1000;
+/** Where everything beyond is counted. */
+const OTHERS = '(others)';
 
 export class Diagnostics {
   readonly losses: Loss[] = [];
@@ -61,11 +63,10 @@ export class Diagnostics {
   }
 
   count(table: Map<string, Sample>, key: string, at: number, example: string): void {
-    const known = table.get(key);
+    const kept = table.has(key) || table.size < MOST_KEYS ? key : OTHERS;
+    const known = table.get(kept);
     if (known) known.count++;
-    else if (table.size < MOST_KEYS)
-      table.set(key, { count: 1, firstAt: at, example: example.slice(0, EXAMPLE_LENGTH) });
-    else this.count(table, '(others)', at, example);
+    else table.set(kept, { count: 1, firstAt: at, example: example.slice(0, EXAMPLE_LENGTH) });
   }
 
   addDamage(sentence: string): void {

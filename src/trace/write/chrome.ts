@@ -9,7 +9,7 @@
 import { isInterned, type Column } from '../store/column.js';
 import type { KindTable } from '../store/kind.js';
 import type { Trace } from '../store/trace.js';
-import type { Timeline } from '../timeline.js';
+import { DRAWN, type Timeline } from '../timeline.js';
 import { jsonText } from './json-text.js';
 import { lanesOf, type Lane } from './lanes.js';
 import { hexOfBlob } from './text-bytes.js';
@@ -86,7 +86,7 @@ function* sliceLines(trace: Trace, lane: Lane, row: number): Generator<string> {
     if (slice.inferred) details.push('"inferred":true');
     details.push(`"events":"${slice.events.join('-')}"`);
     const times = `"ts":${micros(trace.origin, slice.start)},"dur":${micros(0n, slice.end - slice.start)}`;
-    const head = `"ph":"X","name":${jsonText(slice.name)},"cat":"${slice.category}"`;
+    const head = `"ph":"X","name":${jsonText(slice.name)},"cat":"${DRAWN}${slice.category}"`;
     yield `{${head},${times},"pid":${TRACKS},"tid":${row},"args":{${details.join(',')}}}`;
   }
 }

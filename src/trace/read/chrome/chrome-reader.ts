@@ -8,6 +8,7 @@
 import { InputError } from '../../errors.js';
 import type { EventDef, FieldDef, FieldType } from '../../events/types.js';
 import type { TraceBuilder } from '../../store/builder.js';
+import { DRAWN } from '../../timeline.js';
 import { LearnedKinds, type FindEvent, type LearnedKind } from '../learned-kind.js';
 import type { StreamReader } from '../source.js';
 import { ThreadNames } from '../thread-names.js';
@@ -88,6 +89,7 @@ export class ChromeReader implements StreamReader {
       return;
     }
     if (event.ph === 'M') this.#metadata(event, offset);
+    else if (event.cat.startsWith(DRAWN)) this.#leftOut.set(event.ph, (this.#leftOut.get(event.ph) ?? 0) + 1);
     else if (INSTANTS.has(event.ph) || OTHERS.has(event.ph)) this.#keep(event, offset);
     else this.#leftOut.set(event.ph, (this.#leftOut.get(event.ph) ?? 0) + 1);
   }
