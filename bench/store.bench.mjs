@@ -13,6 +13,8 @@ const named = process.argv.slice(2);
 const shipped = readdirSync(folder).filter((name) => name.includes('.dat'));
 for (const path of named.length > 0 ? named : shipped.map((name) => join(folder, name))) {
   const trace = await readTrace(path);
+  // Each of these builds an index.
+  if (trace.row.length !== trace.length) throw new Error('no rows');
   trace.byTask(0);
   trace.byCpu(0);
   let text = 0;

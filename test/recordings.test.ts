@@ -83,6 +83,7 @@ shared.describe('explain agrees with the truth tables, on the original files', (
 it('keeps a recording in at most 48 bytes an event, every index built', async () => {
   for (const name of names) {
     const trace = await readTrace(join(repositoryRoot, 'recordings', `${name}.dat.zst`));
+    expect(trace.row.length).toBe(trace.length);
     trace.byTask(0);
     trace.byCpu(0);
     expect(trace.bytes / trace.length).toBeLessThan(48);

@@ -48,8 +48,8 @@ export interface AheadData {
 }
 
 /**
- * Start a worker for the file at `path`, before it is known where its chunks are: a worker takes as long to start as the
- * metadata takes to read. Undefined where it would not pay.
+ * Start a worker for the file at `path`, before it is known where its chunks are: a worker takes as long to
+ * start as the metadata takes to read. Undefined where it would not pay.
  *
  * @param bytes of the file
  * @param worthIt bytes from which on it does

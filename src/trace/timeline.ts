@@ -43,5 +43,8 @@ export interface Timeline {
   readonly flows: readonly TimelineFlow[];
 }
 
-/** Category prefix of slices in exported traces, so that a reader does not take what was worked out for events. */
+/**
+ * Category prefix of slices in exported traces, so that a reader does not take what was worked out for
+ * events.
+ */
 export const DRAWN = 'faultline.';

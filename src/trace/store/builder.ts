@@ -15,6 +15,7 @@
 import { InputError } from '../errors.js';
 import type { EventDef } from '../events/types.js';
 import { Diagnostics } from './diagnostics.js';
+import { KindIndex } from './kind-index.js';
 import { eventMatcher, taskMatcher, type TraceFilter } from './filter.js';
 import { finishKind, KindBuilder } from './kind.js';
 import { BLOCK, permuted, SmallNumbers, type IntArray } from './pack.js';
@@ -155,11 +156,12 @@ export class TraceBuilder {
     const column = <T extends IntArray | Float64Array>(values: T) =>
       order ? permuted(values, order) : values;
     const kindOf = column(unsortedKind);
-    const { lists, row } = this.#eventsByKind(kindOf);
-    const sourceRow = order ? this.#eventsByKind(unsortedKind).row : row;
+    const counts = this.#kinds.map((kind) => kind.rows);
+    const index = new KindIndex(kindOf, counts);
+    const unsorted = new KindIndex(unsortedKind, counts);
     const kinds = this.#kinds.map((kind, id) => {
-      const rows = order ? Uint32Array.from(lists[id], (event) => sourceRow[order[event]]) : undefined;
-      return finishKind(kind, lists[id], this.strings, rows);
+      const rows = order && Uint32Array.from(index.lists[id], (event) => unsorted.row[order[event]]);
+      return finishKind(kind, () => index.lists[id], this.strings, rows);
     });
     return new Trace({
       meta: { format: 'unknown', clock: '', timeUnit: 'ns', buffers: [''], ...this.meta },
@@ -173,7 +175,7 @@ export class TraceBuilder {
       cpu: column(this.#cpu.finish()),
       task: column(this.#task.finish()),
       flags: column(this.#flags.finish()),
-      row,
+      index,
       buffer: this.#usesBuffers ? column(this.#buffer.finish()) : undefined,
     });
   }
@@ -196,20 +198,6 @@ export class TraceBuilder {
     this.#times.push(this.#time.subarray(0, length));
     this.#time = new Float64Array(BLOCK);
     for (const column of [this.#kind, this.#cpu, this.#task, this.#flags, this.#buffer]) column.flush(length);
-  }
-
-  /** Events of each kind, and the row of each event: rows of a kind count its events. */
-  #eventsByKind(kindOf: IntArray): { lists: Uint32Array[]; row: Uint32Array } {
-    const lists = this.#kinds.map((kind) => new Uint32Array(kind.rows));
-    const next = new Uint32Array(lists.length);
-    const row = new Uint32Array(this.length);
-    for (let event = 0; event < this.length; event++) {
-      const kind = kindOf[event];
-      const at = next[kind]++;
-      row[event] = at;
-      lists[kind][at] = event;
-    }
-    return { lists, row };
   }
 }
 

@@ -97,18 +97,20 @@ export class ColumnBuilder {
     if (this.#absent) this.#absent[at >> 3] &= ~(1 << (at & 7));
   }
 
-  /** The finished column of `rows` rows; the last block has been flushed. */
+  /**
+   * The finished column of `rows` rows; the last block has been flushed.
+   *
+   * @param order source row of each row, where the trace had to be sorted
+   */
   finish(rows: number, strings: Strings, order?: Uint32Array): Column {
-    const low = this.#lowBlocks.finish();
-    const values = order ? permuted(low, order) : low;
-    const absent = this.#finishAbsent(rows, order);
+    const whole = (blocks: PackedBlocks) => () => {
+      const values = blocks.finish();
+      return order ? permuted(values, order) : values;
+    };
     // A wide column whose high halves are all the same needs but one of them.
-    let high: Uint32Array | number | undefined = this.wide ? this.#highBlocks.uniform : 0;
-    if (high === undefined) {
-      const halves = this.#highBlocks.finish();
-      high = Uint32Array.from(order ? permuted(halves, order) : halves);
-    }
-    return new Column(this.field, values, high, strings, absent);
+    const common = this.wide ? this.#highBlocks.uniform : 0;
+    const high = common ?? whole(this.#highBlocks);
+    return new Column(this.field, whole(this.#lowBlocks), high, strings, this.#finishAbsent(rows, order));
   }
 
   #finishAbsent(rows: number, order: Uint32Array | undefined): Uint8Array | undefined {
@@ -130,20 +132,32 @@ function allSet(count: number): Uint8Array {
   return bits;
 }
 
-/** A finished column: read it by row of its KindTable. */
+/** A finished column: read it by row of its KindTable. Its blocks are put together when it is first read. */
 export class Column {
   readonly #signed: boolean;
   readonly #wide: boolean;
+  #values: IntArray | undefined;
+  #high: IntArray | number | undefined;
 
   constructor(
     readonly field: FieldDef,
-    readonly values: IntArray,
-    readonly high: Uint32Array | number,
+    private readonly joinValues: () => IntArray,
+    private readonly joinHigh: (() => IntArray) | number,
     readonly strings: Strings,
     readonly absent: Uint8Array | undefined,
   ) {
     this.#wide = isWide(field);
     this.#signed = field.type === 's64';
+  }
+
+  /** The value of each row; of a 64-bit field, its low half. */
+  get values(): IntArray {
+    return (this.#values ??= this.joinValues());
+  }
+
+  /** High halves of a 64-bit field: one per row, or the one that all share; 0 for narrower fields. */
+  get high(): IntArray | number {
+    return (this.#high ??= typeof this.joinHigh === 'number' ? this.joinHigh : this.joinHigh());
   }
 
   /** Whether this row carries the field at all; a text line may lack it. Absent values read as 0 or ''. */
@@ -154,15 +168,18 @@ export class Column {
   /** The value as a JavaScript number: exact up to 2^53, rounded beyond; identities above that need `big`. */
   number(row: number): number {
     const low = this.values[row];
-    if (!this.#wide || this.high === 0) return low;
-    const high = typeof this.high === 'number' ? this.high : this.high[row];
+    if (!this.#wide) return low;
+    const halves = this.high;
+    if (halves === 0) return low;
+    const high = typeof halves === 'number' ? halves : halves[row];
     return (this.#signed ? high | 0 : high) * WORD + low;
   }
 
   /** All 64 bits, lossless. */
   big(row: number): bigint {
     if (!this.#wide) return BigInt(this.values[row]);
-    const high = typeof this.high === 'number' ? this.high : this.high[row];
+    const halves = this.high;
+    const high = typeof halves === 'number' ? halves : halves[row];
     const bits = (BigInt(high) << 32n) | BigInt(this.values[row]);
     return this.#signed ? BigInt.asIntN(64, bits) : bits;
   }
@@ -177,7 +194,8 @@ export class Column {
 
   /** Bytes that the column occupies. */
   get bytes(): number {
-    const high = typeof this.high === 'number' ? 0 : this.high.byteLength;
+    const halves = this.high;
+    const high = typeof halves === 'number' ? 0 : halves.byteLength;
     return this.values.byteLength + high + (this.absent?.byteLength ?? 0);
   }
 }

@@ -76,21 +76,24 @@ export class KindTable {
   readonly system: string;
   readonly name: string;
   readonly #byName = new Map<string, Column>();
+  #events: Uint32Array | undefined;
 
   constructor(
     readonly def: EventDef,
     readonly known: boolean,
     readonly columns: readonly Column[],
-    /** Event index of each row, ascending. */
-    readonly events: Uint32Array,
+    /** Events of the kind. */
+    readonly length: number,
+    private readonly eventsOf: () => Uint32Array,
   ) {
     this.system = def.system;
     this.name = def.name;
     for (const column of columns) this.#byName.set(column.field.name, column);
   }
 
-  get length(): number {
-    return this.events.length;
+  /** Event index of each row, ascending. */
+  get events(): Uint32Array {
+    return (this.#events ??= this.eventsOf());
   }
 
   /** The column of field `name`; undefined when this trace's version of the event lacks it. */
@@ -98,15 +101,16 @@ export class KindTable {
     return this.#byName.get(name);
   }
 
+  /** Bytes of its columns. */
   get bytes(): number {
-    return this.columns.reduce((sum, column) => sum + column.bytes, this.events.byteLength);
+    return this.columns.reduce((sum, column) => sum + column.bytes, 0);
   }
 }
 
 /** Finish a builder; `order` gives the source row of each final row when the trace had to be sorted. */
 export function finishKind(
   builder: KindBuilder,
-  events: Uint32Array,
+  events: () => Uint32Array,
   strings: Strings,
   order?: Uint32Array,
 ): KindTable {
@@ -114,5 +118,5 @@ export function finishKind(
   const def = fields.length === builder.def.fields.length ? builder.def : { ...builder.def, fields };
   builder.flush();
   const columns = builder.columns.map((column) => column.finish(builder.rows, strings, order));
-  return new KindTable(def, builder.known, columns, events);
+  return new KindTable(def, builder.known, columns, builder.rows, events);
 }

@@ -11,6 +11,7 @@
  */
 import type { Cpu, EventIndex, Ns, Tid } from '../units.js';
 import type { Diagnostics } from './diagnostics.js';
+import type { KindIndex } from './kind-index.js';
 import type { KindTable } from './kind.js';
 import type { IntArray } from './pack.js';
 import type { Strings } from './strings.js';
@@ -57,7 +58,7 @@ interface TraceParts {
   cpu: IntArray;
   task: IntArray;
   flags: IntArray;
-  row: Uint32Array;
+  index: KindIndex;
   buffer: IntArray | undefined;
 }
 
@@ -78,8 +79,8 @@ export class Trace {
   readonly task: IntArray;
   /** Low byte: ring-buffer flags; high byte: preempt count. 0 where the source has none. */
   readonly flags: IntArray;
-  /** Row in the tables of the event's kind. */
-  readonly row: Uint32Array;
+  readonly #index: KindIndex;
+  #row: Uint32Array | undefined;
   readonly #buffer: IntArray | undefined;
   readonly #byName = new Map<string, KindTable>();
   #taskIndex: Map<number, Uint32Array> | undefined;
@@ -97,7 +98,7 @@ export class Trace {
     this.cpu = parts.cpu;
     this.task = parts.task;
     this.flags = parts.flags;
-    this.row = parts.row;
+    this.#index = parts.index;
     this.#buffer = parts.buffer;
     for (const kind of parts.kinds) {
       if (kind.length === 0) continue;
@@ -108,6 +109,11 @@ export class Trace {
 
   get length(): number {
     return this.time.length;
+  }
+
+  /** Row of each event in the tables of its kind. */
+  get row(): Uint32Array {
+    return (this.#row ??= this.#index.row);
   }
 
   /** The table of events called `name` or `system:name`; undefined when the trace has none. */
@@ -189,8 +195,9 @@ export class Trace {
 
   /** Bytes of all columns and of the indexes built so far. */
   get bytes(): number {
-    const global = [this.time, this.kind, this.cpu, this.task, this.flags, this.row];
+    const global = [this.time, this.kind, this.cpu, this.task, this.flags];
     let sum = global.reduce((total, array) => total + array.byteLength, this.#buffer?.byteLength ?? 0);
+    sum += this.#index.bytes;
     for (const kind of this.kinds) sum += kind.bytes;
     for (const lists of [this.#taskIndex, this.#cpuIndex]) {
       for (const list of lists?.values() ?? []) sum += list.byteLength;

@@ -1,5 +1,6 @@
 /**
- * Goal: a trace.dat of several ring buffers gives every event with its buffer, in every version that trace-cmd writes.
+ * Goal: a trace.dat of several ring buffers gives every event with its buffer, in every version that
+ * trace-cmd writes.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

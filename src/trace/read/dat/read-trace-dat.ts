@@ -31,7 +31,10 @@ export interface DatReadOptions {
   readonly zstdAhead?: (places: readonly AheadPlace[]) => Ahead | undefined;
   /** Called now and then while events are decoded. */
   readonly onStep?: () => void;
-  /** Reads each buffer that holds text instead of pages; made by the host, for texts have readers of their own. */
+  /**
+   * Reads each buffer that holds text instead of pages; made by the host, for texts have readers of their
+   * own.
+   */
   readonly textReader?: () => StreamReader;
 }
 

@@ -1,7 +1,8 @@
 /**
  * Goal: a trace.dat of a latency tracer, which holds text instead of pages, reads like that text.
  *
- * Method: no tool here records one, so the pages of a written file are replaced by text, as trace-cmd lays it out.
+ * Method: no tool here records one, so the pages of a written file are replaced by text, as trace-cmd lays it
+ * out.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
