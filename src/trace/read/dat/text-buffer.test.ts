@@ -19,8 +19,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const TEXT = `# tracer: wakeup
 #
-            node-21212   [001] .....  1365.973963: kvm_unmap_hva_range: mmu notifier unmap range: 0x1000 -- 0x2000
-            node-21212   [001] .....  1365.973967: kvm_unmap_hva_range: mmu notifier unmap range: 0x2000 -- 0x5000
+      node-21212   [001] .....  1365.973963: kvm_unmap_hva_range: mmu notifier unmap range: 0x1000 -- 0x2000
+      node-21212   [001] .....  1365.973967: kvm_unmap_hva_range: mmu notifier unmap range: 0x2000 -- 0x5000
 `;
 const BUFFER = 3;
 const BUFFER_TEXT = 22;
