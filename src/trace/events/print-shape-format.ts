@@ -61,8 +61,11 @@ function fieldText(segment: Exclude<Segment, { literal: string }>, column: Colum
   }
 }
 
-/** Decimal digits, all 64 bits. */
+/** Decimal digits, all 64 bits; negative where the kernel prints an unsigned field with %d or %ld. */
 export function decimalText(column: Column, row: number): string {
+  if (column.field.raw === 'signed') {
+    return `${BigInt.asIntN(column.field.type.endsWith('64') ? 64 : 32, column.big(row))}`;
+  }
   const value = column.number(row);
   return Number.isSafeInteger(value) ? `${value}` : `${column.big(row)}`;
 }

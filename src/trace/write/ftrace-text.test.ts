@@ -69,6 +69,13 @@ describe('ftrace text', () => {
     expect(lastLine(textOf(trace, { digits: 9 }))).toContain(' 1365.973962722: ');
   });
 
+  it('prints unsigned fields as negative where the kernel does', () => {
+    const trace = one('tlb_flush', { reason: 1n, pages: 2n ** 64n - 1n });
+    expect(lastLine(textOf(trace))).toContain('tlb_flush: pages:-1 reason:');
+    const back = readBack(trace);
+    expect(back.named('tlb_flush')?.column('pages')?.big(0)).toBe(2n ** 64n - 1n);
+  });
+
   it('rounds to the nearest microsecond, over the second too', () => {
     const stamp = (time: number) => / (\d+\.\d+): /.exec(textOf(one('kvm_fpu', { load: 1n }, time)))?.[1];
     expect([1_499, 1_500, 999_999_499, 999_999_500, 0].map(stamp)).toEqual([
