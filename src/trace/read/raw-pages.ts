@@ -7,6 +7,7 @@ import type { FormatRegistry } from './format-file.js';
 import { CpuCursor, type PageLayout, type PageSupply } from './ring/cpu-cursor.js';
 import { EventDecoder } from './ring/decoder.js';
 import { mergeEvents } from './ring/merge.js';
+import { originOf, stampOf } from './ring/origin.js';
 import { taskLookup } from './ring/tasks.js';
 import type { ByteSource } from './source.js';
 
@@ -28,8 +29,6 @@ export interface RawRecording {
   readonly kernel?: string;
 }
 
-/** Stamps from here on do not fit into 53 bits; times then count from the first page. */
-const MOST_ABSOLUTE = 1n << 52n;
 const PAGES_AT_A_TIME = 64;
 /** Where data starts in a page of a 64-bit kernel. */
 const DATA_OFFSET = 16;
@@ -46,7 +45,7 @@ export function readRawPages(recording: RawRecording, builder: TraceBuilder, onS
     resolution: 1,
     ...(kernel === undefined ? {} : { kernel }),
   };
-  builder.origin = originOf(recording.cpus);
+  builder.origin = originOf(recording.cpus.flatMap(({ source }) => stampOf(source.read(0, 8))));
   const layout: PageLayout = { pageSize, dataOffset: DATA_OFFSET, origin: builder.origin };
   const decoder = new EventDecoder(builder, recording.formats);
   const taskOf = taskLookup(recording.comms, builder);
@@ -80,15 +79,4 @@ export class PlainPages implements PageSupply {
     this.#at += length;
     return block.length === 0 ? undefined : aligned(block);
   }
-}
-
-function originOf(cpus: readonly RawCpu[]): bigint {
-  let first: bigint | undefined;
-  for (const { source } of cpus) {
-    const head = source.read(0, 8);
-    if (head.length < 8) continue;
-    const stamp = new DataView(head.buffer, head.byteOffset, 8).getBigUint64(0, true);
-    if (first === undefined || stamp < first) first = stamp;
-  }
-  return first !== undefined && first >= MOST_ABSOLUTE ? first : 0n;
 }

@@ -18,7 +18,7 @@ import { Diagnostics } from './diagnostics.js';
 import { KindIndex } from './kind-index.js';
 import { eventMatcher, taskMatcher, type TraceFilter } from './filter.js';
 import { finishKind, KindBuilder } from './kind.js';
-import { BLOCK, permuted, SmallNumbers, type IntArray } from './pack.js';
+import { BLOCK, joined, permuted, SmallNumbers, type IntArray } from './pack.js';
 import { Strings } from './strings.js';
 import { Trace, type Task, type TraceMeta } from './trace.js';
 
@@ -150,7 +150,7 @@ export class TraceBuilder {
   /** Sort, pack and hand over. The builder must not be used afterwards. */
   finish(): Trace {
     this.#flush();
-    const unsortedTime = joined(this.#times, this.length);
+    const unsortedTime = joined(this.#times, new Float64Array(this.length));
     const unsortedKind = this.#kind.finish();
     const order = this.#sorted ? undefined : sortedOrder(unsortedTime);
     const column = <T extends IntArray | Float64Array>(values: T) =>
@@ -199,16 +199,6 @@ export class TraceBuilder {
     this.#time = new Float64Array(BLOCK);
     for (const column of [this.#kind, this.#cpu, this.#task, this.#flags, this.#buffer]) column.flush(length);
   }
-}
-
-function joined(blocks: readonly Float64Array[], length: number): Float64Array {
-  const all = new Float64Array(length);
-  let at = 0;
-  for (const values of blocks) {
-    all.set(values, at);
-    at += values.length;
-  }
-  return all;
 }
 
 /** Stable order by time: equal times stay as they came. */

@@ -51,6 +51,12 @@ export class Diagnostics {
     this.losses.push({ cpu, events, beforeTime });
   }
 
+  /** An event came `step` ns before its predecessor on the same CPU. */
+  addBackstep(step: number): void {
+    this.clockBackwards++;
+    this.largestBackstep = Math.max(this.largestBackstep, step);
+  }
+
   /** Events known to be lost; `unknown` counts places where the kernel does not say how many. */
   get lost(): { events: number; unknown: number } {
     let events = 0;

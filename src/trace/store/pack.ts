@@ -101,26 +101,32 @@ export class PackedBlocks {
   finish(): IntArray {
     if (this.#common !== undefined) this.#spread(this.#common);
     if (this.#blocks.length === 1) return this.#blocks[0];
-    let bytes = 1;
-    for (const block of this.#blocks) bytes = Math.max(bytes, block.BYTES_PER_ELEMENT);
-    const all = this.signed ? signedArray(bytes, this.#length) : unsignedArray(bytes, this.#length);
-    let at = 0;
-    for (const block of this.#blocks) {
-      all.set(block, at);
-      at += block.length;
-    }
-    return all;
+    const bytes = Math.max(1, ...this.#blocks.map((block) => block.BYTES_PER_ELEMENT));
+    return joined(this.#blocks, this.#array(bytes));
   }
 
   /** Rows so far all hold `value`; keep them as a block from now on. */
   #spread(value: number): void {
-    const block = new Uint32Array(1).fill(value);
-    const [narrow] = this.signed ? [packedSigned(block, 1)] : [packedUnsigned(block, 1)];
-    const bytes = narrow.BYTES_PER_ELEMENT;
-    const all = this.signed ? signedArray(bytes, this.#length) : unsignedArray(bytes, this.#length);
-    if (this.#length > 0) this.#blocks.push(all.fill(narrow[0]));
+    const one = Uint32Array.of(value);
+    const narrow = this.signed ? packedSigned(one, 1) : packedUnsigned(one, 1);
+    if (this.#length > 0) this.#blocks.push(this.#array(narrow.BYTES_PER_ELEMENT).fill(narrow[0]));
     this.#common = undefined;
   }
+
+  /** Room for all rows so far, at a width. */
+  #array(bytes: number): IntArray {
+    return this.signed ? signedArray(bytes, this.#length) : unsignedArray(bytes, this.#length);
+  }
+}
+
+/** All blocks one after the other, in `all`, which has room for them. */
+export function joined<T extends IntArray | Float64Array>(blocks: readonly T[], all: T): T {
+  let at = 0;
+  for (const block of blocks) {
+    all.set(block, at);
+    at += block.length;
+  }
+  return all;
 }
 
 function isUniform(values: Uint32Array, length: number, common: number): boolean {
@@ -146,13 +152,7 @@ export class SmallNumbers {
 
   finish(): IntArray {
     const length = this.#blocks.reduce((sum, block) => sum + block.length, 0);
-    const all = unsignedArray(this.#values.BYTES_PER_ELEMENT, length);
-    let at = 0;
-    for (const block of this.#blocks) {
-      all.set(block, at);
-      at += block.length;
-    }
-    return all;
+    return joined<IntArray>(this.#blocks, unsignedArray(this.#values.BYTES_PER_ELEMENT, length));
   }
 
   #widen(value: number): void {

@@ -169,12 +169,6 @@ export class Trace {
     return this.#cpuIndex.get(cpu) ?? new Uint32Array(0);
   }
 
-  /** Thread ids that have events, in order of their first event. */
-  tids(): number[] {
-    this.byTask(-1);
-    return [...(this.#taskIndex?.keys() ?? [])];
-  }
-
   /** CPUs that have events, ascending. */
   cpus(): number[] {
     this.byCpu(-1);

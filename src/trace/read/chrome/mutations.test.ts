@@ -7,10 +7,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { mutated, randomNumbers } from '../../../../test/support/mutate.js';
+import { readDamaged } from '../../../../test/support/read-damaged.js';
 import { buildTrace, plainEvents, traceSpec } from '../../../../test/support/random-trace.js';
-import { InputError } from '../../errors.js';
-import { TraceBuilder } from '../../store/builder.js';
-import type { Trace } from '../../store/trace.js';
 import { writeChrome } from '../../write/chrome.js';
 import { ChromeReader } from './chrome-reader.js';
 
@@ -20,19 +18,8 @@ const OTHERS = `,{"ph":"B","name":"b","ts":1},{"ph":"E","ts":2},
 {"ph":"C","name":"c","ts":5,"args":{"v":-1e3}},
 {"ph":"M","name":"thread_name","tid":"t","args":{"name":"n"}}]}`;
 
-/** The trace, or the one line that says why there is none; anything else thrown fails the test. */
-function attempt(bytes: Uint8Array, chunk: number): Trace | string {
-  const builder = new TraceBuilder({ maxEvents: 100_000 });
-  try {
-    const reader = new ChromeReader(builder);
-    for (let at = 0; at < bytes.length; at += chunk) reader.push(bytes.subarray(at, at + chunk));
-    reader.finish();
-    return builder.finish();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return error.oneLine;
-  }
-}
+const attempt = (bytes: Uint8Array, chunk: number) =>
+  readDamaged((builder) => new ChromeReader(builder), bytes, chunk);
 
 it(`survives ${MUTATIONS} mutations`, () => {
   const specs = fc.sample(traceSpec({ origin: fc.constant(0n) }), { seed: 11, numRuns: 40 });

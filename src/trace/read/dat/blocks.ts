@@ -47,7 +47,6 @@ export class CompressedPages implements PageSupply {
 
   next(): Uint8Array | undefined {
     if (this.data.size === 0) return undefined;
-    if (this.#walker.chunksLeft === 0) return undefined;
     while (this.#walker.chunksLeft > 0) {
       const chunk = this.#walker.next();
       if (chunk === undefined) {

@@ -3,6 +3,7 @@
  *
  * Source: Documentation/trace-cmd/trace-cmd.dat.v6.5.txt and .v7.5.txt of trace-cmd.
  */
+import { InputError } from '../../errors.js';
 import { FormatRegistry } from '../format-file.js';
 import type { SourceCursor } from './source-cursor.js';
 import type { DatOptions } from './options.js';
@@ -77,7 +78,10 @@ export function readSystems(cursor: SourceCursor, formats: FormatRegistry): void
 /** Read `header_page\0 u64 size text`, then the same for header_event; returns the first text. */
 export function readHeaders(cursor: SourceCursor): string {
   const tag = cursor.latin1(12, 'header_page');
-  if (tag !== 'header_page\0') cursor.bytes(0, tag);
+  if (tag !== 'header_page\0') {
+    const offset = cursor.position - tag.length;
+    throw new InputError('has no header_page where it should be: the file is damaged', { offset });
+  }
   const page = cursor.latin1(cursor.size64('the size of header_page'), 'header_page');
   cursor.latin1(13, 'header_event');
   cursor.skip(cursor.size64('the size of header_event'), 'header_event');

@@ -7,6 +7,7 @@ import type { Ahead, AheadPlace, Codecs } from '../codecs.js';
 import { EventDecoder } from '../ring/decoder.js';
 import { CpuCursor, type PageLayout, type PageSupply } from '../ring/cpu-cursor.js';
 import { mergeEvents, type MergeInput } from '../ring/merge.js';
+import { MOST_ABSOLUTE, originOf, stampOf } from '../ring/origin.js';
 import type { ByteSource, StreamReader } from '../source.js';
 import { PlainPages } from '../raw-pages.js';
 import { taskLookup } from '../ring/tasks.js';
@@ -19,8 +20,6 @@ import { readVersion7 } from './version-7.js';
 /** What every trace.dat starts with. */
 export const MAGIC = [0x17, 0x08, 0x44, 0x74, 0x72, 0x61, 0x63, 0x69, 0x6e, 0x67];
 
-/** Stamps from here on do not fit into 53 bits; times then count from the first event. */
-const MOST_ABSOLUTE = 1n << 52n;
 const MOST_PAGE = 1 << 20;
 /** Clocks that count ns; others count cycles or events. */
 const NS_CLOCKS = new Set(['', 'local', 'global', 'uptime', 'perf', 'mono', 'mono_raw', 'boot', 'tai']);
@@ -94,19 +93,13 @@ function readBuffers(
 ): void {
   describe(file, builder);
   for (const text of file.textBuffers) readText(file, text, source, builder, options);
-  const convert = conversion(file, source, builder, options.codecs);
+  const clock = clockOf(file, source, builder, options.codecs);
   const decoder = new EventDecoder(builder, file.formats);
   const taskOf = taskLookup(file.comms, builder);
   const inputs: MergeInput[] = [];
   file.buffers.forEach((buffer, index) => {
     checkPageSize(buffer.pageSize);
-    const layout: PageLayout = {
-      pageSize: buffer.pageSize,
-      dataOffset: dataOffset(file),
-      // A converted clock is kept whole: conversion subtracts the builder's origin.
-      origin: convert ? clockOrigin(file, source, options.codecs) : builder.origin,
-      ...(convert ? { convert } : {}),
-    };
+    const layout: PageLayout = { pageSize: buffer.pageSize, dataOffset: dataOffset(file), ...clock };
     for (const data of buffer.cpus) {
       if (!hasData(data)) continue;
       checkPlace(data, source, builder);
@@ -172,35 +165,25 @@ function describe(file: DatFile, builder: TraceBuilder): void {
   }
 }
 
-/** Decide the builder's origin, and how clock values become times relative to it. */
-function conversion(
+/**
+ * Decide the builder's origin, that of the clock, and how clock values become times relative to the first.
+ */
+function clockOf(
   file: DatFile,
   source: ByteSource,
   builder: TraceBuilder,
   codecs: Codecs,
-): PageLayout['convert'] | undefined {
+): Pick<PageLayout, 'origin' | 'convert'> {
+  const stamps = file.buffers.flatMap((buffer) =>
+    buffer.cpus.filter(hasData).flatMap((data) => stampOf(firstPage(file, buffer, data, source, codecs))),
+  );
+  const origin = originOf(stamps);
   const toTime = file.options.conversion;
-  const firstClock = clockOrigin(file, source, codecs);
-  const first = toTime ? toTime(firstClock, 0) : firstClock;
-  builder.origin = first >= MOST_ABSOLUTE || first <= -MOST_ABSOLUTE ? first : 0n;
-  if (!toTime) return undefined;
-  const { origin } = builder;
-  return (clock, cpu) => Number(toTime(clock, cpu) - origin);
-}
-
-/** The earliest stamp of a first page, or 0 when stamps are small enough to be kept whole. */
-function clockOrigin(file: DatFile, source: ByteSource, codecs: Codecs): bigint {
-  let first: bigint | undefined;
-  for (const buffer of file.buffers) {
-    for (const data of buffer.cpus) {
-      if (data.size === 0) continue;
-      const page = firstPage(file, buffer, data, source, codecs);
-      if (!page || page.length < 8) continue;
-      const stamp = new DataView(page.buffer, page.byteOffset, page.length).getBigUint64(0, true);
-      if (first === undefined || stamp < first) first = stamp;
-    }
-  }
-  return first !== undefined && first >= MOST_ABSOLUTE ? first : 0n;
+  const first = toTime ? toTime(origin, 0) : origin;
+  const timeOrigin = first >= MOST_ABSOLUTE || first <= -MOST_ABSOLUTE ? first : 0n;
+  builder.origin = timeOrigin;
+  if (!toTime) return { origin };
+  return { origin, convert: (clock, cpu) => Number(toTime(clock, cpu) - timeOrigin) };
 }
 
 function firstPage(

@@ -8,7 +8,6 @@
  *              the last is DONE with the u64 offset of the next options section, 0 at the end
  */
 import { InputError } from '../../errors.js';
-import { latin1 } from '../../store/strings.js';
 import type { Codecs } from '../codecs.js';
 import { parseComms } from '../comms.js';
 import { FormatRegistry } from '../format-file.js';
@@ -162,7 +161,7 @@ class SectionReader {
       );
     } catch (error) {
       if (error instanceof InputError) throw error;
-      const reason = error instanceof Error ? error.message : latin1(bytes, 0, 0);
+      const reason = error instanceof Error ? error.message : String(error);
       throw new InputError(`${what} does not decompress (${reason}): the file is damaged`, { offset });
     }
   }

@@ -8,10 +8,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { mutated, randomNumbers } from '../../../../test/support/mutate.js';
+import { readDamaged } from '../../../../test/support/read-damaged.js';
 import { buildTrace, plainEvents, traceSpec } from '../../../../test/support/random-trace.js';
-import { InputError } from '../../errors.js';
-import { TraceBuilder } from '../../store/builder.js';
-import type { Trace } from '../../store/trace.js';
 import { writePerfetto } from '../../write/perfetto.js';
 import { ProtoWriter } from '../../write/proto-writer.js';
 import { PerfettoReader } from './perfetto-reader.js';
@@ -56,19 +54,8 @@ function otherPackets(): Uint8Array {
   return out.take();
 }
 
-/** The trace, or the one line that says why there is none; anything else thrown fails the test. */
-function attempt(bytes: Uint8Array, chunk: number): Trace | string {
-  const builder = new TraceBuilder({ maxEvents: 100_000 });
-  try {
-    const reader = new PerfettoReader(builder);
-    for (let at = 0; at < bytes.length; at += chunk) reader.push(bytes.subarray(at, at + chunk));
-    reader.finish();
-    return builder.finish();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return error.oneLine;
-  }
-}
+const attempt = (bytes: Uint8Array, chunk: number) =>
+  readDamaged((builder) => new PerfettoReader(builder), bytes, chunk);
 
 it(`survives ${MUTATIONS} mutations`, () => {
   const specs = fc.sample(traceSpec({ origin: fc.constant(0n) }), { seed: 11, numRuns: 40 });

@@ -139,11 +139,7 @@ export class CpuCursor {
     const { convert } = this.layout;
     this.time = convert ? convert(this.layout.origin + BigInt(this.#clock), this.cpu) : this.#clock;
     if (this.time < this.#lastTime) {
-      this.diagnostics.clockBackwards++;
-      this.diagnostics.largestBackstep = Math.max(
-        this.diagnostics.largestBackstep,
-        this.#lastTime - this.time,
-      );
+      this.diagnostics.addBackstep(this.#lastTime - this.time);
     } else {
       this.#lastTime = this.time;
     }

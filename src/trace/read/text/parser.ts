@@ -173,8 +173,7 @@ export class TextParser implements LineSink {
 
   #backwards(cpu: number, time: number): void {
     const { diagnostics } = this.#builder;
-    diagnostics.clockBackwards++;
-    diagnostics.largestBackstep = Math.max(diagnostics.largestBackstep, this.#lastTimes[cpu] - time);
+    diagnostics.addBackstep(this.#lastTimes[cpu] - time);
   }
 
   #countUnknown(reader: ArgumentReader, bytes: Uint8Array, start: number, end: number): void {
