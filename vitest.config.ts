@@ -1,7 +1,9 @@
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { coroutines } from './scripts/lib/coroutines/plugin.mjs';
 
 export default defineConfig({
+  plugins: [coroutines()],
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     // Some tests decode whole recordings or start a browser, on machines with two shared cores.

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
+import { compileCoroutines } from './coroutines/compile.mjs';
 import { ToolingError, say } from './say.mjs';
 
 /**
@@ -28,8 +29,28 @@ export function ensureBuilt(root, { always = false } = {}) {
     throw new ToolingError('the build failed: src/ has the errors above', 1);
   }
   removeOrphans(root);
+  compileAllCoroutines(join(root, 'dist'));
   mkdirSync(join(root, 'dist'), { recursive: true });
   writeFileSync(stamp, state);
+}
+
+/**
+ * Rewrites the modules of dist/ that hold coroutines.
+ *
+ * @param {string} dist
+ * @throws ToolingError for a construct that the compiler of coroutines does not understand
+ */
+function compileAllCoroutines(dist) {
+  for (const file of filesBelow(dist)) {
+    if (!file.endsWith('.js')) continue;
+    const source = readFileSync(file, 'utf8');
+    try {
+      const compiled = compileCoroutines(source, relative(dist, file));
+      if (compiled !== source) writeFileSync(file, compiled);
+    } catch (error) {
+      throw new ToolingError(error instanceof Error ? error.message : String(error), 1);
+    }
+  }
 }
 
 /**
@@ -64,7 +85,8 @@ function stateOfSources(root) {
     join(root, name),
   );
   const hash = createHash('sha256');
-  for (const file of [...sources.toSorted(), ...settings]) {
+  const compiler = filesBelow(join(root, 'scripts', 'lib', 'coroutines'));
+  for (const file of [...sources.toSorted(), ...compiler.toSorted(), ...settings]) {
     const { size, mtimeMs } = statSync(file);
     hash.update(`${relative(root, file)} ${size} ${mtimeMs}\n`);
   }

@@ -1,0 +1,60 @@
+/**
+ * Compiles the coroutines of one module to flat state machines. README.md says what a coroutine is.
+ *
+ * `function* f(t, a) { const x = yield* g(t, a); return x + 1; }` becomes
+ *
+ *     function f(t, a, $f) {
+ *       let $pc = 0, $r, x;
+ *       if ($f !== undefined) { $pc = $f.$pc; a = $f.a; x = $f.x; $r = t.value; }
+ *       $: for (;;) switch ($pc) {
+ *         case 0:
+ *           $r = g(t, a); if (t.suspended) { t.save(new f$Frame(1, a, x)); return; }
+ *         case 1:
+ *           x = $r;
+ *           return x + 1;
+ *       }
+ *     }
+ */
+import { parse } from 'acorn';
+import { Emitter } from './emit.mjs';
+import { refuse } from './refuse.mjs';
+
+const DIRECTIVE = 'use coroutines';
+
+/**
+ * Whether a module asks to be compiled.
+ *
+ * @param {string} source
+ */
+export function hasCoroutines(source) {
+  return source.includes(`'${DIRECTIVE}'`) || source.includes(`"${DIRECTIVE}"`);
+}
+
+/**
+ * @param {string} source JavaScript of one module
+ * @param {string} file its name, for errors
+ * @returns {string} the module with its coroutines compiled, unchanged when it has no directive
+ * @throws Error that names file, line and construct, for what the compiler does not understand
+ */
+export function compileCoroutines(source, file) {
+  if (!hasCoroutines(source)) return source;
+  const program = parse(source, { ecmaVersion: 2023, sourceType: 'module', locations: true });
+  const asks = program.body.some(
+    (node) => node.type === 'ExpressionStatement' && node.directive === DIRECTIVE,
+  );
+  if (!asks) return source;
+  let result = '';
+  let copied = 0;
+  for (const statement of program.body) {
+    const node =
+      statement.type === 'ExportNamedDeclaration' && statement.declaration
+        ? statement.declaration
+        : statement;
+    if (node.type !== 'FunctionDeclaration' || !node.generator) continue;
+    if (node.async || node.id === null) throw refuse(file, node, 'an async or nameless coroutine');
+    result += source.slice(copied, node.start);
+    result += new Emitter(source, file, node).compile();
+    copied = node.end;
+  }
+  return result + source.slice(copied);
+}

@@ -1,0 +1,115 @@
+/**
+ * The vocabulary: what kernel code does that another CPU, or time, can notice.
+ *
+ * The model is coroutines over these operations. Whoever runs a thread implements them: `simulate` lets each
+ * take time on a CPU, `check` tries every order that a memory model allows. The model cannot tell which.
+ */
+import type { Cost } from './costs.js';
+import type { Tracepoint } from './tracepoints.js';
+
+/**
+ * The result of a coroutine, as `yield*` takes it. In compiled code a coroutine returns the value itself,
+ * and an operation is a plain method: the type exists for the compiler's sake alone.
+ */
+export type Step<T> = Generator<never, T, never>;
+
+/** A cell of memory: an index into `Thread.mem`. Shared cells stand for one naturally aligned word. */
+export type Cell = number;
+
+/** How an atomic read-modify-write orders what is around it, as the suffix of the kernel's function says. */
+export const Order = { Full: 0, Acquire: 1, Release: 2, Relaxed: 3 } as const;
+export type Order = (typeof Order)[keyof typeof Order];
+
+/** The frame of a suspended call, made by the compiler of coroutines. It never changes once it is linked. */
+export interface Frame {
+  $caller: Frame | null;
+  readonly $pc: number;
+  /** Name of the coroutine. */
+  readonly fn: string;
+  /** Names of its saved variables, which are properties of the frame. */
+  readonly fields: readonly string[];
+  resume(thread: Thread): unknown;
+}
+
+/** A thread of the host, as the code that it runs sees it. */
+export interface Thread {
+  /** Thread id, as tracepoints print it. */
+  readonly tid: number;
+  /** All cells. Only for cells that no other thread can see; the others go through operations. */
+  readonly mem: Int32Array;
+
+  // For compiled coroutines. `value` is what the last suspended operation returned.
+  readonly suspended: boolean;
+  readonly value: unknown;
+  save(frame: Frame): void;
+
+  // Memory. load and store are marked accesses (READ_ONCE, WRITE_ONCE); the plain ones may be torn or
+  // fused by a compiler, which only a weak memory model shows.
+  load(cell: Cell): Step<number>;
+  loadPlain(cell: Cell): Step<number>;
+  /** smp_load_acquire() */
+  loadAcquire(cell: Cell): Step<number>;
+  store(cell: Cell, value: number): Step<void>;
+  storePlain(cell: Cell, value: number): Step<void>;
+  /** smp_store_release() */
+  storeRelease(cell: Cell, value: number): Step<void>;
+  /** cmpxchg(): returns what was there; it equals `expected` when the exchange happened. */
+  cmpxchg(cell: Cell, expected: number, value: number, order: Order): Step<number>;
+  xchg(cell: Cell, value: number, order: Order): Step<number>;
+  /** atomic_fetch_add(): returns the value before. */
+  fetchAdd(cell: Cell, addend: number, order: Order): Step<number>;
+  fetchOr(cell: Cell, bits: number, order: Order): Step<number>;
+  fetchAnd(cell: Cell, bits: number, order: Order): Step<number>;
+  smpMb(): Step<void>;
+  smpRmb(): Step<void>;
+  smpWmb(): Step<void>;
+
+  /** smp_cond_load_acquire(): spins, keeping the CPU, until (cell & mask) === want; returns the cell. */
+  spinUntil(cell: Cell, mask: number, want: number): Step<number>;
+  /** wait_event(): as spinUntil, but sleeps. Whoever makes it true wakes the sleeper. */
+  waitUntil(cell: Cell, mask: number, want: number): Step<number>;
+  /** Sleeps for a time that a scenario or a kernel setting gives, in ns. */
+  sleep(ns: number): Step<void>;
+
+  /** The thread computes: `times` times a named cost passes on its CPU. */
+  spend(cost: Cost, times: number): Step<void>;
+  cpuRelax(): Step<void>;
+
+  // Preemption. The counts nest.
+  preemptDisable(): Step<void>;
+  preemptEnable(): Step<void>;
+  irqDisable(): Step<void>;
+  irqEnable(): Step<void>;
+  /** need_resched(): TIF_NEED_RESCHED, not its lazy form. */
+  needResched(): Step<boolean>;
+  /** should_resched(offset): need_resched() and the preemption count is exactly `offset`. */
+  shouldResched(offset: number): Step<boolean>;
+  /** cond_resched(): gives the CPU away where the preemption model needs it; whether it did. */
+  condResched(): Step<boolean>;
+  /** might_sleep(): a voluntary preemption point; in `check` nothing. */
+  mightSleep(): Step<void>;
+  /** Work before a vCPU enters the guest: NEED_RESCHED or its lazy form leads to schedule(). */
+  exitToUserModeResched(): Step<boolean>;
+  /** TIF_NOTIFY_RESUME: whether task work (task_numa_work) is due for this thread; clears it. */
+  taskWorkPending(): Step<boolean>;
+  /** smp_processor_id(), valid while preemption is off. */
+  cpu(): number;
+
+  // Interrupts between CPUs: the mask of the CPU that runs (kvm's per-CPU cpu_kick_mask).
+  kickMaskClear(): void;
+  /** cpumask_set_cpu() */
+  kickMaskAdd(cpu: number): void;
+  /** smp_call_function_many(mask, ack_kick, wait); how many CPUs it interrupted. */
+  kickMaskSend(wait: boolean): Step<number>;
+
+  // The guest. Between enter and leave the CPU runs guest code, and an interrupt makes it leave.
+  guestEnter(): Step<void>;
+  guestLeave(): Step<void>;
+  /** Runs up to `touches` accesses that hit the TLB; how many were done before an interrupt came. */
+  guestTouches(touches: number, nsEach: number): Step<number>;
+  /** Whether an interrupt waits that makes the guest exit. */
+  guestInterrupted(): Step<boolean>;
+
+  /** A tracepoint: arguments in the order of tracepoints.ts. Takes no time of its own. */
+  emit(point: Tracepoint, a?: number, b?: number, c?: number, d?: number, e?: number, f?: number): void;
+}
