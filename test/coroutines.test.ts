@@ -60,7 +60,8 @@ class Thread {
 }
 
 const samples: Record<string, string> = {
-  straight: 'function* f(t, a) { const x = yield* t.step(a); const y = yield* t.step(x, 2); return x * 10 + y; }',
+  straight:
+    'function* f(t, a) { const x = yield* t.step(a); const y = yield* t.step(x, 2); return x * 10 + y; }',
   'order of operands': `function* f(t, a) { let x = 1;
      const sum = x + (yield* t.step(a)) * (x = 5) + (yield* t.step(x)); return sum; }`,
   'if and else': `function* f(t, a) { if ((yield* t.step(a)) > 1) { const b = yield* t.step(7); return b; }
@@ -72,7 +73,8 @@ const samples: Record<string, string> = {
      for (let i = 0; i < 4; i++) { for (let k = 0; k < 3; k++) { if (k === 1) continue; sum += k; if (k > 5) break; }
        sum += yield* t.step(i, sum); if (sum > 40) { break; } }
      return sum; }`,
-  'do while': 'function* f(t, a) { let n = 0; do { n++; if (n === 2) continue; } while ((yield* t.step(n)) && n < 9); return n; }',
+  'do while':
+    'function* f(t, a) { let n = 0; do { n++; if (n === 2) continue; } while ((yield* t.step(n)) && n < 9); return n; }',
   'and, or, not, choice': `function* f(t, a) {
      const x = (yield* t.step(1)) && (yield* t.step(2)); const y = x || (a && (yield* t.step(3)));
      return !(yield* t.step(4)) ? (yield* t.step(5, y)) : (x ? 1 : (yield* t.step(6))); }`,
@@ -81,7 +83,10 @@ const samples: Record<string, string> = {
        default: if (i === 1) continue; r += 100; } r += 1000; } return r; }`,
   calls: `function* g(t, n) { if (n === 0) return yield* t.step(n); const x = yield* g(t, n - 1); return x + (yield* t.step(n)); }
      function* f(t, a) { const x = yield* g(t, 3); const y = Math.max(yield* g(t, 1), 2, yield* t.step(x)); return x + y; }`,
-  'compound assignment': 'function* f(t, a) { let x = a; x += yield* t.step(x); x *= 2 + (yield* t.step(x)); const o = { v: 1 }; o.v += yield* t.step(x); return x + o.v; }',
+  destructuring: `function* f(t, a) { const o = { x: 1, y: a }; const { x, y: z } = o;
+     const r = yield* t.step(x, z); return r + x * 10 + z; }`,
+  'compound assignment':
+    'function* f(t, a) { let x = a; x += yield* t.step(x); x *= 2 + (yield* t.step(x)); const o = { v: 1 }; o.v += yield* t.step(x); return x + o.v; }',
 };
 
 /** The sample's `f`, compiled or as it is. */
@@ -124,6 +129,7 @@ describe('what is not understood is refused with file and line', () => {
     ['function* f(t) {\n for (const x of [1]) yield* t.step(x); }', 'ForOfStatement'],
     ['function* f(t) { yield 1; }', 'a yield that is not yield*'],
     ['function* f(t, a) { const x = 1; { const x = 2; yield* t.step(x); } }', 'a x that hides another'],
+    ['function* f(t, a) { const [x] = a; yield* t.step(x); }', 'destructuring of this kind'],
     ['function* f(t, { a }) { yield* t.step(a); }', 'a parameter'],
     ['function* f() { yield* g(); }', 'no parameter for the thread'],
   ])('%s', (source, message) => {

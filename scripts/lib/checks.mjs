@@ -6,7 +6,7 @@ const tsc = join('node_modules', 'typescript', 'bin', 'tsc');
 
 const checks = [
   { name: 'types', args: [tsc, '-p', 'tsconfig.json'] },
-  { name: 'types without Node (src/trace, src/explain)', args: [tsc, '-p', 'tsconfig.browser.json'] },
+  { name: 'types without Node (what runs in a browser)', args: [tsc, '-p', 'tsconfig.browser.json'] },
   { name: 'types of the build', args: [tsc, '-p', 'tsconfig.build.json', '--noEmit'] },
   { name: 'oxlint', args: [join('node_modules', 'oxlint', 'bin', 'oxlint')] },
   {

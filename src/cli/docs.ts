@@ -8,12 +8,16 @@ import type { Command } from 'commander';
 export function addDocs(program: Command): void {
   program
     .command('docs', { hidden: true })
-    .description('write docs/events.md from the event table')
+    .description('write docs/events.md and docs/scenario.schema.json')
     .action(async () => {
       const { writeChunks } = await import('../files/output-file.js');
       const { renderEventsDoc } = await import('../trace/events/events-doc.js');
-      const path = fileURLToPath(new URL('../../docs/events.md', import.meta.url));
-      await writeChunks(path, [renderEventsDoc()]);
-      process.stderr.write(`wrote ${path}\n`);
+      const { renderScenarioSchema } = await import('../experiment/scenario/json-schema.js');
+      const documents = { 'events.md': renderEventsDoc(), 'scenario.schema.json': renderScenarioSchema() };
+      for (const [name, text] of Object.entries(documents)) {
+        const path = fileURLToPath(new URL(`../../docs/${name}`, import.meta.url));
+        await writeChunks(path, [text]);
+        process.stderr.write(`wrote ${path}\n`);
+      }
     });
 }

@@ -2,6 +2,7 @@
  * Options that select a part of a trace: shared by all commands that read one.
  */
 import { Option, type Command } from 'commander';
+import { BadQuantity, parseDuration } from '../experiment/scenario/quantities.js';
 import { InputError } from '../trace/errors.js';
 import type { TraceFilter } from '../trace/store/filter.js';
 
@@ -56,7 +57,7 @@ function parseWindow(text: string): Pick<TraceFilter, 'from' | 'to' | 'relative'
     throw new InputError(`"${text}" mixes trace-clock and + times: use one kind for both ends`, field);
   }
   const [from, to] = parts.map((part) =>
-    part === '' ? undefined : parseDuration(part.replace(/^\+/, ''), '--window'),
+    part === '' ? undefined : durationFrom(part.replace(/^\+/, ''), '--window'),
   );
   if (from !== undefined && to !== undefined && to < from)
     throw new InputError(`"${text}" ends before it starts`, field);
@@ -67,14 +68,12 @@ function parseWindow(text: string): Pick<TraceFilter, 'from' | 'to' | 'relative'
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9 };
-
 /** A duration with its unit (`250us`), in ns. */
-function parseDuration(text: string, field: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ns|us|µs|ms|s)$/.exec(text);
-  if (!match)
-    throw new InputError(`"${text}" is no time: write a number and its unit (ns, us, ms, s), such as 250us`, {
-      field,
-    });
-  return Number(match[1]) * UNITS[match[2]];
+export function durationFrom(text: string, option: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof BadQuantity)) throw error;
+    throw new InputError(error.message, { field: option });
+  }
 }

@@ -7,6 +7,7 @@ import { InputError, MachineError } from '../trace/errors.js';
 import { addConvert } from './convert.js';
 import { addDocs } from './docs.js';
 import { addExplain } from './explain.js';
+import { addSimulate } from './simulate.js';
 import { addStudy } from './study.js';
 import { version } from './version.js';
 
@@ -21,7 +22,7 @@ const program = new Command('faultline')
   .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'faultline: ')) })
   .exitOverride();
 
-for (const add of [addStudy, addExplain, addConvert, addDocs]) add(program);
+for (const add of [addStudy, addExplain, addSimulate, addConvert, addDocs]) add(program);
 
 /** A reader that closed the pipe (`| head`) has seen enough. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -4,6 +4,7 @@
  * Fields whose type is Cell are cell numbers: read and written through operations. `buildMachine` (machine.ts)
  * allocates them.
  */
+import type { KsmSettings } from './host/settings.js';
 import type { Cell } from './operations.js';
 import type { Policy } from './policies.js';
 
@@ -131,42 +132,78 @@ export interface Kvm {
   /** Shadow MMU: arch.mmu_valid_gen (0 or 1) */
   readonly mmuValidGen: Cell;
   readonly shadow: ShadowState;
-  /** SRCU readers of the memslots: [count of readers of the old, of the new], see memslots.ts. */
+  /** kvm->srcu: the index that new readers use, and the readers of each of the two; see memslots.ts. */
   readonly srcu: Cell;
+  /** slots_lock, a mutex that memslots.ts takes: its tail is 1 while it is held. */
   readonly slotsLock: SpinLock;
   /** Generation of the memslots. */
   readonly slotsGeneration: Cell;
   readonly pfnCaches: readonly PfnCache[];
+  /** Faults outside every range that wait for mmu_lock: what the policy needBreak waiter-useful knows. */
+  readonly usefulWaiters: Cell;
+  /** Readers inside rcu_read_lock(), and freed tables that wait for them: see page-tables.ts. */
+  readonly rcuReaders: Cell;
+  readonly rcuLimbo: Cell;
+  /** Whether memslots change while vCPUs run, so that SRCU readers must be counted. */
+  readonly tracksSrcu: boolean;
   /** stat: remote_tlb_flush_requests, remote_tlb_flush: shared counters that never contend in the model. */
   readonly stats: Cell;
 }
 
-/** Shadow MMU: shadow pages, their hash and rmaps. shadow-mmu.ts defines the layout. */
+/** The rmap-based MMU: shadow pages, their hash and rmaps. shadow/layout.ts defines the layout and allocates it. */
 export interface ShadowState {
+  /** Shadow pages (struct kvm_mmu_page), `pageCells` cells each: fields of `Sp`. */
   readonly pages: Cell;
+  readonly pageCells: number;
+  readonly pageCount: number;
+  /** n_max_mmu_pages: the soft limit that make_mmu_pages_available() keeps. */
   readonly maxPages: number;
-  /** Head of the list of active pages, newest first; index + 1. */
+  /** active_mmu_pages, newest first. */
   readonly activeHead: Cell;
   readonly activeTail: Cell;
+  /** n_used_mmu_pages */
   readonly usedPages: Cell;
   readonly freeHead: Cell;
-  /** Nodes of rmap chains: (sptep, next). */
+  /** Pages that were prepared and wait for their commit, within one section of mmu_lock. */
+  readonly invalidList: Cell;
+  /** zapped_obsolete_pages: the same across sections. */
+  readonly obsoleteList: Cell;
+  /** mmu_page_hash: `hashBuckets` chains (a power of two), by gfn. */
+  readonly hash: Cell;
+  readonly hashBuckets: number;
+  /** By index of a page table, the shadow page that owns it: page_private() of the table. */
+  readonly tableOwners: Cell;
+  /** shadowed_translation: by entry of a page table, the gfn and the access that the guest gave it. */
+  readonly translations: Cell;
+  /** Nodes of rmap chains: (sptep, rest of the chain). */
   readonly rmapNodes: Cell;
   readonly rmapNodeCount: number;
   readonly rmapFree: Cell;
   /** mmu_unsync_pages_lock */
   readonly unsyncLock: SpinLock;
-  /** Guest page tables, one entry per gfn of a level: what the guest maps where. */
+  /** struct kvm_mmu_pages: what the last walk for unsync pages found. */
+  readonly unsyncPages: Cell;
+  /** The guest's page tables, one cell per entry; they are its frames from `guestTableGfn` on. */
   readonly guestTables: Cell;
+  readonly guestTableGfn: number;
+  readonly guestTableCount: number;
+  /** gfn_write_track, for the frames that hold tables. */
+  readonly writeTracked: Cell;
+  /** struct guest_walker of each vCPU: private. */
+  readonly walkers: Cell;
+  /** indirect_shadow_pages */
   readonly indirectPages: Cell;
 }
 
 /** A gfn_to_pfn_cache. */
 export interface PfnCache {
+  readonly index: number;
   readonly lock: SpinLock;
+  /** refresh_lock, a mutex: 0 or 1. */
+  readonly refreshLock: Cell;
   readonly valid: Cell;
   readonly pfn: Cell;
-  /** Host page number that it caches. */
+  /** Host page number that it caches; need not lie in a memslot. */
   readonly userspacePage: number;
 }
 
@@ -199,17 +236,17 @@ export interface Mm {
   readonly pages: number;
   /** One cell per host page: see Pte. */
   readonly ptes: Cell;
-  /** One cell per 512 host pages: Pmd.Huge or 0. */
+  /** One cell per 512 host pages: 0, Pmd.Table, or the entry of a 2 MiB page with flags of Pte. */
   readonly pmds: Cell;
   /** Page-table locks, one per PMD. */
   readonly ptLocks: readonly SpinLock[];
-  /** mmap_lock: a sleeping rwsem. Readers counted, writer -1. */
+  /** mmap_lock: a sleeping rwsem, see host/mmap-lock.ts. */
   readonly mmapLock: Cell;
-  /** Per pfn: reference count, folio flags and node. */
+  /** Per pfn: reference count; folio flags and node (FolioFlag of host/folios.ts). */
   readonly refcounts: Cell;
   readonly pfnFlags: Cell;
   readonly pfns: number;
-  /** Free list per node: first free pfn (0: none), linked through `pfnNext`. */
+  /** Free lists, FREE_CELLS per node, linked through `pfnNext`: see host/folios.ts. */
   readonly freeHeads: Cell;
   readonly pfnNext: Cell;
   readonly nodes: number;
@@ -218,4 +255,33 @@ export interface Mm {
   readonly kvms: Kvm[];
   /** numa_scan_offset: page that the next scan begins at. */
   readonly numaScanOffset: Cell;
+  /** One cell per 2^18 host pages (1 GiB): 0, or 1 once the entry points to a table of PMDs. */
+  readonly puds: Cell;
+  /** NUMA node of each CPU. */
+  readonly cpuNodes: readonly number[];
+  /** transparent_hugepage/enabled is always: anonymous faults map 2 MiB where they can. */
+  readonly thp: boolean;
+  /** Whether NUMA hinting faults may move pages (not for a process that is bound to its nodes). */
+  readonly migratesMisplaced: boolean;
+  /** Contents of pages, and what ksmd knows; undefined where nothing is ever merged. */
+  readonly ksm: KsmState | undefined;
+}
+
+/** What pages hold, and ksmd's two trees, reduced to one content class per page. host/ksm.ts works on it. */
+export interface KsmState {
+  readonly settings: KsmSettings;
+  /** Per host page: its content class; 0 is like no other page. */
+  readonly contents: Cell;
+  /** Classes are 1 .. classes. */
+  readonly classes: number;
+  /** Per host page: what ksmd remembers of it (struct ksm_rmap_item). */
+  readonly rmapItems: Cell;
+  /** Stable tree, per class: pfn of the page that the next equal page is merged with, or 0. */
+  readonly stable: Cell;
+  /** Unstable tree, per class: host page that was seen in this scan plus 1, or 0. */
+  readonly unstable: Cell;
+  /** ksm_scan.address: host page that the scan goes on at. */
+  readonly cursor: Cell;
+  /** ksm_scan.seqnr */
+  readonly seqnr: Cell;
 }

@@ -37,6 +37,8 @@ export interface Thread {
   readonly tid: number;
   /** All cells. Only for cells that no other thread can see; the others go through operations. */
   readonly mem: Int32Array;
+  /** Private cells of this thread (its kernel stack), SCRATCH_CELLS of them: see scratch.ts. */
+  readonly scratch: Cell;
 
   // For compiled coroutines. `value` is what the last suspended operation returned.
   readonly suspended: boolean;
@@ -90,10 +92,21 @@ export interface Thread {
   mightSleep(): Step<void>;
   /** Work before a vCPU enters the guest: NEED_RESCHED or its lazy form leads to schedule(). */
   exitToUserModeResched(): Step<boolean>;
+  /** xfer_to_guest_mode_work_pending(): whether anything must be done before the guest may run. */
+  guestWorkPending(): Step<boolean>;
   /** TIF_NOTIFY_RESUME: whether task work (task_numa_work) is due for this thread; clears it. */
   taskWorkPending(): Step<boolean>;
+  /** Whether this thread has held mmu_lock for at least `ns`; for the policy needBreak time-slice. */
+  heldAtLeast(ns: number): Step<boolean>;
+  /** Whether the executor asks threads to come to an end. */
+  stopped(): Step<boolean>;
+  /**
+   * A storm is about to begin an operation: waits until its period, duty cycle and phase say so, as the scenario has
+   * them; false when it shall do no more.
+   */
+  nextOperation(): Step<boolean>;
   /** smp_processor_id(), valid while preemption is off. */
-  cpu(): number;
+  smpProcessorId(): number;
 
   // Interrupts between CPUs: the mask of the CPU that runs (kvm's per-CPU cpu_kick_mask).
   kickMaskClear(): void;

@@ -8,15 +8,17 @@
 /** Every decision, its possible answers (the first is that of current kernels), and what it decides. */
 export const POLICIES = {
   mmu: {
-    values: ['tdp', 'shadow'],
-    meaning: 'Which MMU maps guest memory: two-dimensional paging (mmu_lock for read), or shadow pages (for write).',
+    values: ['tdp', 'shadow', 'shadow-paging'],
+    meaning:
+      'Which MMU maps guest memory: the TDP MMU (faults take mmu_lock for read), the rmap-based MMU for two-dimensional paging' +
+      ' (tdp_mmu=N; for write), or shadow paging of the guest’s own tables (no EPT or NPT, PVM; for write).',
   },
   preCheck: {
-    values: ['before-pfn', 'both', 'none', 'after-pfn', 'inverted', 'gfn-against-hva'],
+    values: ['both', 'before-pfn', 'none', 'after-pfn', 'inverted', 'gfn-against-hva'],
     meaning:
-      'Whether a fault asks without the lock if its page is being invalidated: before the page is looked up (P1), after (P2),' +
-      ' both (6.8), neither, P1 guarded by the wrong sign (the patch’s v4), or both comparing a gfn with a range of host' +
-      ' addresses (v2 on 6.7).',
+      'Whether a fault asks without the lock if its page is being invalidated: before the page is looked up (P1) and after' +
+      ' (P2; both since 6.8), neither, one of them, P1 guarded by the wrong sign (the patch’s v4), or P2 comparing a gfn with a' +
+      ' range of host addresses (v2 on 6.7).',
   },
   preCheckRepeats: {
     values: ['re-enter', 'spin-on-cached-value'],
@@ -46,7 +48,8 @@ export const POLICIES = {
   },
   earlyRetryPut: {
     values: ['put', 'leak'],
-    meaning: 'Whether a retry after the lookup drops the reference to the page (v1 and v2 of the patch did not).',
+    meaning:
+      'Whether a retry after the lookup drops the reference to the page (v1 and v2 of the patch did not).',
   },
   seqBump: {
     values: ['end', 'start', 'end-if-zapped'],
@@ -74,10 +77,19 @@ export const POLICIES = {
   },
   rangeUnit: {
     values: ['gfn', 'hva'],
-    meaning: 'What the range of invalidations in progress counts: guest frames (since 6.8) or host addresses.',
+    meaning:
+      'What the range of invalidations in progress counts: guest frames (since 6.8) or host addresses.',
   },
   rangeTracking: {
-    values: ['hull', 'exact', 'none', 'overwrite', 'hull-reset-at-begin', 'hull-cleared-at-end', 'hull-never-reset'],
+    values: [
+      'hull',
+      'exact',
+      'none',
+      'overwrite',
+      'hull-reset-at-begin',
+      'hull-cleared-at-end',
+      'hull-never-reset',
+    ],
     meaning:
       'How ranges of overlapping invalidations are kept: one hull, each by itself (a proposal), not at all (5.10); the others' +
       ' are mistakes.',
@@ -88,7 +100,8 @@ export const POLICIES = {
   },
   sequence: {
     values: ['global', 'per-range'],
-    meaning: 'Whether a completed invalidation of any page makes a fault retry, or only one whose range holds its page.',
+    meaning:
+      'Whether a completed invalidation of any page makes a fault retry, or only one whose range holds its page.',
   },
   notifierUnmap: {
     values: ['leaves', 'subtrees', 'skip-invalid-roots'],
@@ -98,7 +111,8 @@ export const POLICIES = {
   },
   notifierYield: {
     values: ['if-blockable', 'never', 'always'],
-    meaning: 'Whether the TDP MMU may drop mmu_lock while a notifier zaps (since 5.13, if the caller can block).',
+    meaning:
+      'Whether the TDP MMU may drop mmu_lock while a notifier zaps (since 5.13, if the caller can block).',
   },
   needBreak: {
     values: ['contended', 'never', 'after-batch', 'waiter-useful', 'time-slice', 'readers-waiting'],
@@ -130,10 +144,10 @@ export const POLICIES = {
     meaning: 'Whether the notifier holds a reference to the root that it walks (7533377215b6).',
   },
   flushOnYield: {
-    values: ['full', 'none', 'ranged', 'keep-pending'],
+    values: ['full', 'none', 'ranged', 'keep-pending', 'forgotten'],
     meaning:
       'What a walk flushes before it drops the lock: everything, nothing (unsafe), a range; or everything while it goes on' +
-      ' believing that a flush is due.',
+      ' believing that a flush is due, or while each test forgets the flush that is due even if it did not yield.',
   },
   flushAtEnd: {
     values: ['under-lock', 'after-unlock'],
@@ -174,7 +188,8 @@ export const POLICIES = {
   },
   faultLock: {
     values: ['queue', 'trylock-spin'],
-    meaning: 'How the TDP fault takes mmu_lock: in the queue, or spinning on read_trylock() (a proposal of the thread).',
+    meaning:
+      'How the TDP fault takes mmu_lock: in the queue, or spinning on read_trylock() (a proposal of the thread).',
   },
   lock: {
     values: ['qrwlock', 'test-and-set', 'ticket', 'fair', 'rt'],
@@ -236,7 +251,8 @@ export const POLICIES = {
   },
   memslotZap: {
     values: ['all-fast', 'slot-only'],
-    meaning: 'Whether deleting a memslot makes all page tables obsolete (quirk SLOT_ZAP_ALL) or zaps its own.',
+    meaning:
+      'Whether deleting a memslot makes all page tables obsolete (quirk SLOT_ZAP_ALL) or zaps its own.',
   },
   shadowNotifierYield: {
     values: ['per-head', 'never'],
@@ -274,6 +290,24 @@ export const POLICIES = {
     values: ['pud', 'pmd'],
     meaning: 'How much a NUMA scan announces at once: from the first populated PUD (since 6.12) or PMD.',
   },
+  preemptDynamic: {
+    values: ['dynamic', 'static'],
+    meaning:
+      'Whether the kernel is built with PREEMPT_DYNAMIC, which sets CONFIG_PREEMPTION whatever model runs; static: it is' +
+      ' set for full and rt alone (5.10). For needBreakGate config-preemption.',
+  },
+  hugeSplit: {
+    values: ['prefilled-table', 'zap-first'],
+    meaning:
+      'How a fault in the TDP MMU splits a huge page: it links a table that maps the same, or (6.1) freezes the entry,' +
+      ' flushes, zaps it and then links an empty table.',
+  },
+  changePte: {
+    values: ['none', 'write-lock'],
+    meaning:
+      'Whether KSM and COW call the change_pte notifier (until 6.9), which takes mmu_lock for write while an' +
+      ' invalidation is in progress.',
+  },
 } as const satisfies Record<string, { values: readonly [string, ...string[]]; meaning: string }>;
 
 export type PolicyName = keyof typeof POLICIES;
@@ -281,7 +315,10 @@ export type PolicyName = keyof typeof POLICIES;
 /** Settings that are numbers. */
 export const POLICY_NUMBERS = {
   breakBatch: { default: 512, meaning: 'needBreak after-batch: entries between two yields.' },
-  breakSliceNs: { default: 100_000, meaning: 'needBreak time-slice: ns that the lock is held before a yield.' },
+  breakSliceNs: {
+    default: 100_000,
+    meaning: 'needBreak time-slice: ns that the lock is held before a yield.',
+  },
   progressSteps: { default: 1, meaning: 'progressGuard step: sideways steps between two yields.' },
 } as const satisfies Record<string, { default: number; meaning: string }>;
 

@@ -41,6 +41,7 @@ export const Tracepoint = {
   faultRetry: 23,
   lockAcquired: 24,
   lockReleased: 25,
+  /** Emitted once the walk has the lock again, if it was dropped; what it was good for observers find out. */
   yield: 26,
   invalidateBegin: 27,
   invalidateEnd: 28,
@@ -68,9 +69,9 @@ export const Tracepoint = {
   probeUnlock: 39,
   /** A detection of an invalidation by a fault: where (Detection), vcpu, gfn. */
   probeDetection: 40,
-  /** A walk finished a contention test that said yes: steps since the last yield, vcpu or 0. */
+  /** Guest accesses were done: vcpu, how many, how many of them in a range that a storm covers, ns that they took. */
   probeTouch: 41,
-  /** An entry became FROZEN, or stopped being it: cell, 1 or 0. */
+  /** An entry became FROZEN (1); or its freezer is about to write it again (0): cell, 1 or 0. */
   probeFrozen: 42,
   /** mmu_invalidate_in_progress after a change: value. */
   probeInProgress: 43,
@@ -78,8 +79,14 @@ export const Tracepoint = {
   probeApicPage: 44,
   /** A gfn_to_pfn_cache became valid: index, pfn. */
   probePfnCache: 45,
-  /** A page reference was taken (+1) or dropped (-1) by a fault: pfn, change. */
+  /** A page reference was taken (+1) or dropped (-1) by the fault of the thread: pfn, change. */
   probeFaultRef: 46,
+  /** A thread found mmu_lock taken and spins for it outside of its queue (faultLock trylock-spin): address, mode. */
+  probeLockSpin: 47,
+  /** An entry came to point to a table: root, gfn, SPTE before, SPTE, level. */
+  probeTableLinked: 48,
+  /** range_start was called: start page, end page, whether it may block. */
+  probeStartEntered: 49,
 } as const;
 export type Tracepoint = (typeof Tracepoint)[keyof typeof Tracepoint];
 

@@ -2,13 +2,13 @@
 import { formatCount, formatDuration, formatPercent } from './format.js';
 import type { ComparisonRow } from './types.js';
 
-export interface ComparisonLine {
+export interface ComparisonLine<Row = ComparisonRow> {
   readonly label: string;
-  readonly cell: (row: ComparisonRow) => string;
+  readonly cell: (row: Row) => string;
   /** What the line is about, for newcomers. */
   readonly hint?: string;
   /** Figure in which a larger value is worse; used to mark the worst. */
-  readonly worse?: (row: ComparisonRow) => number;
+  readonly worse?: (row: Row) => number;
 }
 
 export const COMPARISON_LINES: readonly ComparisonLine[] = [
@@ -84,7 +84,7 @@ export function retriesPerMapped(row: ComparisonRow): number {
 }
 
 /** Whether the row is the worst in this line; never when all are equal. */
-export function isWorst(line: ComparisonLine, row: ComparisonRow, rows: readonly ComparisonRow[]): boolean {
+export function isWorst<Row>(line: ComparisonLine<Row>, row: Row, rows: readonly Row[]): boolean {
   const { worse } = line;
   if (worse === undefined || rows.length < 2) return false;
   const values = rows.map(worse);

@@ -196,15 +196,39 @@ export class Emitter {
   /** @param {import('acorn').VariableDeclaration} node */
   #declaration(node) {
     for (const { id, init } of node.declarations) {
-      if (id.type !== 'Identifier') throw refuse(this.file, node, 'destructuring');
-      if (this.#scopes.some((names) => names.has(id.name))) {
-        throw refuse(this.file, node, `a ${id.name} that hides another`);
-      }
-      if (RESERVED.has(id.name)) throw refuse(this.file, node, `a variable named ${id.name}`);
-      this.#scopes.at(-1)?.add(id.name);
-      this.#locals.add(id.name);
-      this.line(`${id.name} = ${init ? expression(this, init) : '0'};`);
+      for (const name of this.#namesIn(id)) this.#declare(node, name);
+      const value = init ? expression(this, init) : '0';
+      const isPattern = id.type !== 'Identifier';
+      this.line(isPattern ? `(${this.text(id)} = ${value});` : `${this.text(id)} = ${value};`);
     }
+  }
+
+  /**
+   * Names that a declaration declares: a plain one, or `{ a, b: c }`.
+   *
+   * @param {import('acorn').Pattern} id
+   * @returns {string[]}
+   */
+  #namesIn(id) {
+    if (id.type === 'Identifier') return [id.name];
+    if (id.type !== 'ObjectPattern') throw refuse(this.file, id, 'destructuring of this kind');
+    return id.properties.map((property) => {
+      if (property.type === 'Property' && property.value.type === 'Identifier') return property.value.name;
+      throw refuse(this.file, property, 'destructuring of this kind');
+    });
+  }
+
+  /**
+   * @param {AnyNode} node
+   * @param {string} name
+   */
+  #declare(node, name) {
+    if (this.#scopes.some((names) => names.has(name))) {
+      throw refuse(this.file, node, `a ${name} that hides another`);
+    }
+    if (RESERVED.has(name)) throw refuse(this.file, node, `a variable named ${name}`);
+    this.#scopes.at(-1)?.add(name);
+    this.#locals.add(name);
   }
 
   /** @param {import('acorn').IfStatement} node */

@@ -1,0 +1,104 @@
+/**
+ * What `faultline simulate` does once its arguments are parsed. Loaded when it runs: other commands start faster
+ * without it.
+ */
+import { simulationOf } from '../experiment/simulation.js';
+import type { ScoreRow } from '../report/index.js';
+import { simulateInSlices, type SimulationOutcome } from '../simulate/run.js';
+import type { SimulationSetup } from '../simulate/setup.js';
+import { InputError } from '../trace/errors.js';
+import { durationFrom } from './filters.js';
+import { Progress } from './progress.js';
+import { scenarioFrom, supportedPart } from './simulate-scenario.js';
+import type { SimulateOptions } from './simulate.js';
+import { printJson, terminalOptions } from './terminal.js';
+import { version } from './version.js';
+import { formatOf, writeTrace } from './write-trace.js';
+
+/** Interrupted by Ctrl-C, as a shell tells it. */
+const INTERRUPTED = 130;
+
+export async function runSimulate(name: string | undefined, options: SimulateOptions): Promise<void> {
+  // Before the work: a name that tells no format must not cost minutes.
+  const format = options.trace === undefined ? undefined : formatOf(options.trace, '');
+  const { scenario, leftOut } = supportedPart(scenarioFrom(name, options), options.lenient === true);
+  const setup = simulationOf(scenario, {
+    ...(options.until === undefined ? {} : { untilNs: untilFrom(options.until) }),
+    ...(options.maxEvents === undefined ? {} : { maxEvents: maxEventsFrom(options.maxEvents) }),
+    assert: options.assert === true,
+  });
+  for (const each of leftOut) say(`left out: ${each}`);
+  const outcome = await run(setup, format !== undefined || options.explain === true);
+  if (options.trace !== undefined && format !== undefined && outcome.trace) {
+    for (const note of await writeTrace(outcome.trace, options.trace, format)) say(note);
+    process.stderr.write(
+      `wrote ${outcome.trace.length.toLocaleString('en-US')} events to ${options.trace}\n`,
+    );
+  }
+  const score = options.explain === true ? await scoreOf(outcome) : undefined;
+  if (options.json === true) printJson(asJson(outcome, leftOut, score));
+  else await print(outcome, score);
+  for (const thread of outcome.stuck) say(`stuck: ${thread}`);
+  for (const { name: invariant, message } of outcome.violations) say(`${invariant} is violated: ${message}`);
+  if (outcome.result.run.stopped === 'interrupted') process.exitCode = INTERRUPTED;
+  // Done, and the answer is bad.
+  else if (outcome.violations.length > 0 || outcome.stuck.length > 0) process.exitCode = 1;
+}
+
+/** Runs the simulation; Ctrl-C ends it early, a second one at once. */
+async function run(setup: SimulationSetup, trace: boolean): Promise<SimulationOutcome> {
+  const progress = new Progress(`simulating ${setup.name}`);
+  let interrupted = false;
+  const onInterrupt = (): void => {
+    interrupted = true;
+  };
+  process.once('SIGINT', onInterrupt);
+  try {
+    const slices = simulateInSlices(setup, { version: version(), trace });
+    let slice = slices.next();
+    while (slice.done !== true) {
+      progress.update(slice.value, setup.untilNs);
+      // Signals arrive between turns of the event loop only.
+      await new Promise((resolve) => setImmediate(resolve));
+      slice = slices.next(interrupted);
+    }
+    return slice.value;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+    progress.end();
+  }
+}
+
+async function scoreOf({ trace, vm }: SimulationOutcome): Promise<ScoreRow[]> {
+  const { scoreInference } = await import('../experiment/inference-score.js');
+  return trace === undefined ? [] : scoreInference(trace, vm);
+}
+
+function asJson(
+  { result, stuck, violations }: SimulationOutcome,
+  leftOut: readonly string[],
+  inference: readonly ScoreRow[] | undefined,
+): object {
+  return { ...result, leftOut, stuck, violations, ...(inference === undefined ? {} : { inference }) };
+}
+
+async function print({ result }: SimulationOutcome, score: readonly ScoreRow[] | undefined): Promise<void> {
+  const { renderInferenceScore, renderSimulation } = await import('../report/index.js');
+  process.stdout.write(renderSimulation(result, terminalOptions()));
+  if (score) process.stdout.write(`\n${renderInferenceScore(score, terminalOptions())}`);
+}
+
+function untilFrom(text: string): number {
+  const ns = durationFrom(text, '--until');
+  if (ns === 0) throw new InputError(`"${text}" must be above 0`, { field: '--until' });
+  return ns;
+}
+
+function maxEventsFrom(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new InputError(`"${text}" is no number of events: write 1 or more`, { field: '--max-events' });
+}
+
+function say(what: string): void {
+  process.stderr.write(`faultline: ${what}\n`);
+}

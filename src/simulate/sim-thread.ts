@@ -1,0 +1,311 @@
+/**
+ * A thread of the simulated host: the operations of the model, each taking virtual time on a CPU.
+ *
+ * An operation happens at once, at the thread's local time, and then takes its time. The thread goes on without asking
+ * as long as it is at most `quantum` ahead of the other CPUs, or nothing else is due; then it is suspended, with an
+ * event at its local time. So every run is an interleaving of whole operations, as sequential consistency has them, and
+ * a moment is at most one quantum off.
+ */
+import { Order, type Cell, type Frame, type Thread } from '../model/operations.js';
+import type { Tracepoint } from '../model/tracepoints.js';
+import { MachineCost } from './costs/cost-table.js';
+import type { Simulator } from './simulator.js';
+import { JITTER_SIZE } from './random.js';
+import { ThreadState, ThreadStateBase, type ThreadOptions } from './thread-state.js';
+
+/** The operations as compiled code calls them: the value itself instead of a Step. */
+type Direct<T> = {
+  [Name in keyof T]: T[Name] extends (...args: infer Args) => Generator<never, infer Result, never>
+    ? (...args: Args) => Result
+    : T[Name];
+};
+
+export class SimThread extends ThreadStateBase implements Direct<Thread> {
+  readonly mem: Int32Array;
+
+  constructor(
+    index: number,
+    options: ThreadOptions,
+    readonly scratch: Cell,
+    readonly sim: Simulator,
+    /** Calls the coroutine that the thread begins with. */
+    readonly start: (thread: Thread) => unknown,
+  ) {
+    super(index, options);
+    this.mem = sim.mem;
+  }
+
+  /** The thread as the model knows it. The cast is sound because compiled code takes values for Steps. */
+  get asThread(): Thread {
+    return this as unknown as Thread;
+  }
+
+  save(frame: Frame): void {
+    if (this.last === null) this.first = frame;
+    else this.last.$caller = frame;
+    this.last = frame;
+  }
+
+  /** Ends an operation: goes on with `value`, or is suspended with it. */
+  private done<T>(value: T): T {
+    this.steps++;
+    if (this.local <= this.limit) return value;
+    return this.overrun(value);
+  }
+
+  private overrun<T>(value: T): T {
+    if (this.sim.nextTime() > this.local) {
+      this.limit = this.local + this.sim.quantum;
+      return value;
+    }
+    this.suspended = true;
+    this.value = value;
+    return value;
+  }
+
+  // Memory.
+
+  load(cell: Cell): number {
+    const line = this.sim.lineOf[cell];
+    if (line === 0) this.local += this.sim.loadNs;
+    else this.local = this.sim.lines.load(line, this.cpu, this.local);
+    return this.done(this.mem[cell]);
+  }
+
+  loadPlain(cell: Cell): number {
+    return this.load(cell);
+  }
+
+  loadAcquire(cell: Cell): number {
+    return this.load(cell);
+  }
+
+  store(cell: Cell, value: number): void {
+    const line = this.sim.lineOf[cell];
+    // A store waits in the store buffer; the line's owner pays for it later, the storing CPU does not.
+    if (line === 0) this.local += this.sim.storeNs;
+    else this.local = this.sim.lines.write(line, this.cpu, this.local);
+    this.write(cell, value);
+    this.done(undefined);
+  }
+
+  storePlain(cell: Cell, value: number): void {
+    this.store(cell, value);
+  }
+
+  storeRelease(cell: Cell, value: number): void {
+    this.store(cell, value);
+  }
+
+  cmpxchg(cell: Cell, expected: number, value: number, _order: Order): number {
+    this.atomic(cell);
+    const old = this.mem[cell];
+    if (old === expected) this.write(cell, value);
+    return this.done(old);
+  }
+
+  xchg(cell: Cell, value: number, _order: Order): number {
+    this.atomic(cell);
+    const old = this.mem[cell];
+    this.write(cell, value);
+    return this.done(old);
+  }
+
+  fetchAdd(cell: Cell, addend: number, _order: Order): number {
+    this.atomic(cell);
+    const old = this.mem[cell];
+    this.write(cell, old + addend);
+    return this.done(old);
+  }
+
+  fetchOr(cell: Cell, bits: number, _order: Order): number {
+    this.atomic(cell);
+    const old = this.mem[cell];
+    this.write(cell, old | bits);
+    return this.done(old);
+  }
+
+  fetchAnd(cell: Cell, bits: number, _order: Order): number {
+    this.atomic(cell);
+    const old = this.mem[cell];
+    this.write(cell, old & bits);
+    return this.done(old);
+  }
+
+  private atomic(cell: Cell): void {
+    const line = this.sim.lineOf[cell];
+    if (line === 0) this.local += this.sim.atomicNs;
+    else this.local = this.sim.lines.write(line, this.cpu, this.local);
+  }
+
+  private write(cell: Cell, value: number): void {
+    this.mem[cell] = value;
+    if (this.sim.watched[cell] !== 0) this.sim.wake(cell, this);
+  }
+
+  smpMb(): void {
+    this.local += this.sim.fenceNs;
+    this.done(undefined);
+  }
+
+  /** On x86 a compiler barrier. */
+  smpRmb(): void {}
+
+  smpWmb(): void {}
+
+  // Waiting.
+
+  spinUntil(cell: Cell, mask: number, want: number): number {
+    const line = this.sim.lineOf[cell];
+    if (line === 0) this.local += this.sim.loadNs;
+    else this.local = this.sim.lines.load(line, this.cpu, this.local);
+    if ((this.mem[cell] & mask) === want) return this.done(this.mem[cell]);
+    this.sim.watch(this, cell, mask, want, ThreadState.Spinning);
+    return 0;
+  }
+
+  waitUntil(cell: Cell, mask: number, want: number): number {
+    if ((this.mem[cell] & mask) === want) return this.load(cell);
+    this.sim.watch(this, cell, mask, want, ThreadState.Sleeping);
+    return 0;
+  }
+
+  sleep(ns: number): void {
+    this.sim.sleep(this, ns, undefined);
+  }
+
+  spend(cost: number, times: number): void {
+    const { costNs, costJitter, random } = this.sim;
+    const jitter = costJitter[cost];
+    const factor = jitter === undefined ? 1 : jitter[random.bits() & (JITTER_SIZE - 1)];
+    this.local += costNs[cost] * times * factor;
+    this.done(undefined);
+  }
+
+  cpuRelax(): void {
+    this.local += this.sim.machineNs[MachineCost.pause];
+    this.done(undefined);
+  }
+
+  // Preemption and interrupts.
+
+  preemptDisable(): void {
+    this.preemptCount++;
+  }
+
+  preemptEnable(): void {
+    this.preemptCount--;
+    if (this.preemptCount === 0 && this.irqsOff === 0) this.sim.preemptionPoint(this);
+  }
+
+  irqDisable(): void {
+    this.irqsOff++;
+  }
+
+  irqEnable(): void {
+    this.irqsOff--;
+    if (this.irqsOff !== 0) return;
+    this.sim.takeInterrupts(this);
+    if (this.preemptCount === 0) this.sim.preemptionPoint(this);
+    if (!this.suspended) this.done(undefined);
+  }
+
+  needResched(): boolean {
+    return this.sim.cpus[this.cpu].needResched;
+  }
+
+  shouldResched(offset: number): boolean {
+    return this.preemptCount === offset && this.sim.cpus[this.cpu].needResched;
+  }
+
+  condResched(): boolean {
+    return this.sim.condResched(this, true);
+  }
+
+  mightSleep(): void {
+    this.sim.condResched(this, false);
+  }
+
+  exitToUserModeResched(): boolean {
+    const cpu = this.sim.cpus[this.cpu];
+    if (!cpu.needResched && !cpu.needReschedLazy) return false;
+    this.sim.yieldCpu(this, true);
+    return true;
+  }
+
+  guestWorkPending(): boolean {
+    const cpu = this.sim.cpus[this.cpu];
+    return cpu.needResched || cpu.needReschedLazy || this.notifyResume;
+  }
+
+  taskWorkPending(): boolean {
+    const pending = this.notifyResume;
+    this.notifyResume = false;
+    return pending;
+  }
+
+  heldAtLeast(ns: number): boolean {
+    return this.heldSince >= 0 && this.local - this.heldSince >= ns;
+  }
+
+  stopped(): boolean {
+    return this.local >= this.stopAt;
+  }
+
+  nextOperation(): boolean {
+    const due = this.schedule === undefined ? this.local : this.schedule.next(this.operations, this.local);
+    if (due === Infinity) return false;
+    this.operations++;
+    if (due > this.local) this.sim.sleep(this, due - this.local, true);
+    return true;
+  }
+
+  smpProcessorId(): number {
+    return this.cpu;
+  }
+
+  // Interrupts between CPUs.
+
+  kickMaskClear(): void {
+    this.sim.kickMask.length = 0;
+  }
+
+  kickMaskAdd(cpu: number): void {
+    this.sim.kickMask.push(cpu);
+  }
+
+  kickMaskSend(wait: boolean): number {
+    return this.sim.sendInterrupts(this, wait);
+  }
+
+  // The guest.
+
+  guestEnter(): void {
+    this.inGuest = true;
+  }
+
+  guestLeave(): void {
+    this.inGuest = false;
+  }
+
+  guestTouches(touches: number, nsEach: number): number {
+    if (this.sim.cpus[this.cpu].pending.length > 0) return 0;
+    this.touchStart = this.local;
+    const each = nsEach + this.sim.touchNs;
+    this.local += touches * each;
+    this.done(touches);
+    if (this.suspended) {
+      this.touchNs = each;
+      this.touchCount = touches;
+    }
+    return touches;
+  }
+
+  guestInterrupted(): boolean {
+    return this.sim.cpus[this.cpu].pending.length > 0;
+  }
+
+  emit(point: Tracepoint, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
+    this.sim.emit(this, point, a, b, c, d, e, f);
+  }
+}

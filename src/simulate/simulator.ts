@@ -1,0 +1,426 @@
+/**
+ * The executor in virtual time: an event queue, CPUs, and the threads of the model on them.
+ *
+ * It knows nothing of KVM. What the model does arrives as operations of SimThread; what the machine does to threads
+ * (ticks, interrupts, wake-ups) are events here.
+ */
+import type { Memory } from '../model/memory.js';
+import type { Frame } from '../model/operations.js';
+import type { Policy } from '../model/policies.js';
+import type { Tracepoint } from '../model/tracepoints.js';
+import { CacheLines } from './cache-lines.js';
+import { costColumns, MachineCost, type CostTable } from './costs/cost-table.js';
+import { Cpu, RESCHEDULE, TICK } from './cpu.js';
+import { EventQueue } from './event-queue.js';
+import type { Observer, ThreadInfo } from './observer.js';
+import { jitterTable, Random } from './random.js';
+import { Scheduler } from './scheduler.js';
+import type { MachineSetup } from './setup.js';
+import type { SimThread } from './sim-thread.js';
+import { NO_HANDLE, ThreadState } from './thread-state.js';
+import { Topology } from './topology.js';
+import { Waiters } from './waiters.js';
+
+/** Kinds of event; the payload is `kind << KIND_SHIFT | number`. */
+export const EventKind = { Thread: 0, Timer: 1, Tick: 2, Interrupt: 3, Call: 4 } as const;
+const KIND_SHIFT = 28;
+const NUMBER_MASK = (1 << KIND_SHIFT) - 1;
+/** Interrupts: CPU in the low bits, sender above; the last two senders are no threads. */
+const CPU_BITS = 12;
+const SENDERS = 1 << 16;
+const NO_SENDER = SENDERS - 1;
+const RESCHEDULER = SENDERS - 2;
+
+export interface SimulatorOptions {
+  readonly memory: Memory;
+  readonly machine: MachineSetup;
+  readonly costs: CostTable;
+  readonly preempt: Policy['preempt'];
+  readonly hz: number;
+  readonly seed: number;
+  /** ns that a CPU may be ahead of others. */
+  readonly quantumNs: number;
+  /** ns from one NUMA scan of the process to the next; Infinity: none. */
+  readonly numaScanPeriodNs: number;
+  readonly numaScanDelayNs: number;
+}
+
+export class Simulator {
+  readonly mem: Int32Array;
+  readonly lineOf: Uint16Array;
+  readonly watched: Uint8Array;
+  readonly lines: CacheLines;
+  readonly topology: Topology;
+  readonly random: Random;
+  readonly quantum: number;
+  readonly cpus: readonly Cpu[];
+  readonly threads: SimThread[] = [];
+  readonly observers: Observer[] = [];
+  readonly kickMask: number[] = [];
+  readonly scheduler: Scheduler;
+
+  readonly costNs: Float64Array;
+  readonly costJitter: (Float64Array | undefined)[];
+  readonly machineNs: Float64Array;
+  readonly loadNs: number;
+  readonly storeNs: number;
+  readonly atomicNs: number;
+  readonly fenceNs: number;
+  readonly touchNs: number;
+
+  readonly queue = new EventQueue({ capacity: 4096 });
+  readonly waiters: Waiters;
+  /** Events handled so far. */
+  events = 0;
+  /** FNV-1a over the order of events: the first half of the unseed. */
+  hash = 0x811c9dc5;
+  readonly #tickNs: number;
+  readonly #numaPeriodNs: number;
+  #numaNextScan: number;
+  /** What `at` is to call, by number. */
+  readonly #calls: ((now: number) => void)[] = [];
+
+  constructor(options: SimulatorOptions) {
+    const { memory, machine } = options;
+    const { model, modelSpread, machine: machineNs } = costColumns(options.costs);
+    this.mem = memory.cells;
+    this.lineOf = memory.lineOf;
+    this.watched = new Uint8Array(memory.cells.length);
+    this.waiters = new Waiters(this);
+    this.costNs = model;
+    this.costJitter = Array.from(modelSpread, (spread) => (spread > 0 ? jitterTable(spread) : undefined));
+    this.machineNs = machineNs;
+    this.loadNs = machineNs[MachineCost.memoryLoad];
+    this.storeNs = machineNs[MachineCost.memoryStore];
+    this.atomicNs = machineNs[MachineCost.atomicOwned];
+    this.fenceNs = machineNs[MachineCost.fence];
+    this.touchNs = machineNs[MachineCost.guestTouch];
+    this.topology = new Topology(machine, machineNs);
+    this.lines = new CacheLines(memory, this.topology, this.loadNs, this.atomicNs);
+    this.random = new Random(options.seed);
+    this.quantum = options.quantumNs;
+    this.cpus = Array.from({ length: machine.cpus }, (_, id) => new Cpu(id));
+    this.scheduler = new Scheduler(this, options.preempt);
+    this.#tickNs = 1e9 / options.hz;
+    this.#numaPeriodNs = options.numaScanPeriodNs;
+    this.#numaNextScan = options.numaScanDelayNs;
+    // Ticks of CPUs do not coincide (skew_tick), so that not all preempt at once.
+    for (const cpu of this.cpus) {
+      this.#push(((cpu.id + 1) * this.#tickNs) / this.cpus.length, EventKind.Tick, cpu.id);
+    }
+  }
+
+  // Threads and the queue.
+
+  /** Adds a thread that begins at `at`. */
+  add(thread: SimThread, at: number): void {
+    this.threads.push(thread);
+    thread.local = at;
+    thread.state = ThreadState.Sleeping;
+    thread.cpu = thread.affinity >= 0 ? thread.affinity : thread.index % this.cpus.length;
+    thread.handle = this.#push(at, EventKind.Timer, thread.index);
+  }
+
+  /** Calls `call` at a virtual time: phases, snapshots. */
+  at(time: number, call: (now: number) => void): void {
+    this.#push(time, EventKind.Call, this.#calls.push(call) - 1);
+  }
+
+  /** Time of the earliest event. */
+  nextTime(): number {
+    return this.queue.peekTime();
+  }
+
+  #push(time: number, kind: number, number: number): number {
+    return this.queue.push(time, (kind << KIND_SHIFT) | number);
+  }
+
+  pushThread(thread: SimThread, kind: number): void {
+    thread.handle = this.#push(thread.local, kind, thread.index);
+  }
+
+  cancelEvent(thread: SimThread): void {
+    this.queue.cancel(thread.handle);
+    thread.handle = NO_HANDLE;
+  }
+
+  /**
+   * Runs up to a virtual time or a number of events.
+   *
+   * @returns false when nothing is left to happen but ticks
+   */
+  run(until: number, maxEvents: number): boolean {
+    const { queue } = this;
+    while (queue.peekTime() <= until && this.events < maxEvents) {
+      const payload = queue.pop();
+      this.events++;
+      this.hash = Math.imul(this.hash ^ payload, 0x01000193) ^ (queue.time | 0);
+      const number = payload & NUMBER_MASK;
+      const kind = payload >>> KIND_SHIFT;
+      if (kind === EventKind.Thread) this.#continue(this.threads[number]);
+      else if (kind === EventKind.Tick) this.#tick(this.cpus[number]);
+      else if (kind === EventKind.Interrupt) this.#interrupt(number);
+      else if (kind === EventKind.Timer) this.#timer(this.threads[number]);
+      else this.#calls[number](queue.time);
+      if (this.#ended === this.threads.length) return false;
+    }
+    return true;
+  }
+
+  #ended = 0;
+  /** When the thread that ended last did, ns. */
+  lastEnd = 0;
+
+  /** Operations of the model's threads so far. */
+  get operations(): number {
+    return this.threads.reduce((sum, { steps }) => sum + steps, 0);
+  }
+
+  /** A thread's event: it was stolen time from, or it waits, or it goes on. */
+  #continue(thread: SimThread): void {
+    thread.handle = NO_HANDLE;
+    if (thread.stolen > 0) {
+      thread.local += thread.stolen;
+      thread.stolen = 0;
+      this.pushThread(thread, EventKind.Thread);
+      return;
+    }
+    thread.limit = thread.local + this.quantum;
+    thread.suspended = false;
+    if (thread.waitCell !== 0) {
+      if (!this.waiters.arrived(thread)) return;
+    } else if (thread.awaitsAcks) {
+      thread.awaitsAcks = false;
+      thread.state = ThreadState.Running;
+      const waited = thread.local - thread.acksSince;
+      for (const observer of this.observers) {
+        observer.onInterrupts?.(thread.local, thread, Number(thread.value), waited);
+      }
+    }
+    thread.touchCount = 0;
+    this.#runCoroutine(thread);
+  }
+
+  /** The trampoline: resumes the innermost frame, and each caller when its callee returns. */
+  #runCoroutine(thread: SimThread): void {
+    let frame: Frame | null = thread.top;
+    for (;;) {
+      thread.first = null;
+      thread.last = null;
+      const result: unknown =
+        frame === null ? thread.start(thread.asThread) : frame.resume(thread.asThread);
+      if (thread.suspended) {
+        const caller = frame === null ? null : frame.$caller;
+        if (thread.last === null) thread.top = caller;
+        else {
+          (thread.last as Frame).$caller = caller;
+          thread.top = thread.first;
+        }
+        // Waiting and yielding have seen to the thread's next event themselves.
+        if (thread.state === ThreadState.Running && thread.handle === NO_HANDLE) {
+          this.pushThread(thread, EventKind.Thread);
+        }
+        return;
+      }
+      frame = frame === null ? null : frame.$caller;
+      if (frame === null) return this.#end(thread);
+      thread.value = result;
+    }
+  }
+
+  #end(thread: SimThread): void {
+    thread.state = ThreadState.Ended;
+    thread.top = null;
+    this.lastEnd = Math.max(this.lastEnd, thread.local);
+    this.#ended++;
+    for (const observer of this.observers) observer.onThreadEnd?.(thread.local, thread);
+    this.scheduler.next(this.cpus[thread.cpu], thread.local, 0x40);
+  }
+
+  // Sleeping, waking, giving the CPU away.
+
+  watch(thread: SimThread, cell: number, mask: number, want: number, state: ThreadState): void {
+    this.waiters.add(thread, cell, mask, want, state);
+  }
+
+  wake(cell: number, writer: SimThread): void {
+    this.waiters.changed(cell, writer);
+  }
+
+  sleep(thread: SimThread, ns: number, value: unknown): void {
+    thread.suspended = true;
+    thread.value = value;
+    thread.state = ThreadState.Sleeping;
+    thread.handle = this.#push(thread.local + ns, EventKind.Timer, thread.index);
+    this.leaveCpu(thread);
+  }
+
+  /** The thread stops running; its CPU takes the next one. */
+  leaveCpu(thread: SimThread): void {
+    const cpu = this.cpus[thread.cpu];
+    this.scheduler.account(cpu, thread.local);
+    this.scheduler.next(cpu, thread.local, 1);
+  }
+
+  #timer(thread: SimThread): void {
+    thread.handle = NO_HANDLE;
+    this.scheduler.wakeUp(thread, this.queue.time);
+  }
+
+  /** schedule(), because something asked for it. */
+  yieldCpu(thread: SimThread, value: unknown): void {
+    if (!this.scheduler.yieldCpu(thread)) return;
+    thread.suspended = true;
+    thread.value = value;
+  }
+
+  condResched(thread: SimThread, voluntary: boolean): boolean {
+    if (thread.preemptCount !== 0 || !this.cpus[thread.cpu].needResched) return false;
+    if (!this.scheduler.condReschedWorks(!voluntary)) return false;
+    this.yieldCpu(thread, true);
+    return true;
+  }
+
+  /** preempt_enable() has reached 0. */
+  preemptionPoint(thread: SimThread): void {
+    if (this.cpus[thread.cpu].needResched && this.scheduler.isPreemptible) this.yieldCpu(thread, undefined);
+  }
+
+  // Interrupts.
+
+  /** smp_call_function_many() to the CPUs of the mask. Returns how many there are. */
+  sendInterrupts(thread: SimThread, wait: boolean): number {
+    const count = this.kickMask.length;
+    if (count === 0) return 0;
+    const sender = wait ? thread.index : NO_SENDER;
+    thread.acksSince = thread.local;
+    for (const cpu of this.kickMask) {
+      thread.local += this.machineNs[MachineCost.ipiSend];
+      const arrives = thread.local + this.topology.deliverNs[thread.cpu * this.cpus.length + cpu];
+      this.#push(arrives, EventKind.Interrupt, (sender << CPU_BITS) | cpu);
+    }
+    if (wait) {
+      thread.acksLeft = count;
+      thread.awaitsAcks = true;
+      thread.state = ThreadState.Spinning;
+    } else {
+      for (const observer of this.observers) observer.onInterrupts?.(thread.local, thread, count, 0);
+    }
+    thread.suspended = true;
+    thread.value = count;
+    return count;
+  }
+
+  sendReschedule(cpu: Cpu, now: number): void {
+    const delay = this.machineNs[MachineCost.ipiDeliverSocket];
+    this.#push(now + delay, EventKind.Interrupt, (RESCHEDULER << CPU_BITS) | cpu.id);
+  }
+
+  #interrupt(number: number): void {
+    const sender = number >>> CPU_BITS;
+    const source = sender === NO_SENDER ? NO_SENDER : sender === RESCHEDULER ? RESCHEDULE : sender;
+    this.#arrive(this.cpus[number & ((1 << CPU_BITS) - 1)], source);
+  }
+
+  #tick(cpu: Cpu): void {
+    this.#push(this.queue.time + this.#tickNs, EventKind.Tick, cpu.id);
+    if (cpu.current !== undefined) this.#arrive(cpu, TICK);
+  }
+
+  /** An interrupt reaches a CPU: it is taken at once, or waits until the guest has exited or interrupts are on. */
+  #arrive(cpu: Cpu, source: number): void {
+    const now = this.queue.time;
+    const { current } = cpu;
+    if (current === undefined) {
+      this.#acknowledge(source, now + this.machineNs[MachineCost.ipiHandler], cpu.id);
+      return;
+    }
+    if (current.inGuest || current.irqsOff > 0) {
+      cpu.pending.push(source);
+      if (current.touchCount > 0) this.#cutTouches(current, now);
+      return;
+    }
+    const ns = this.#handle(cpu, source, now);
+    current.stolen += ns;
+    if (!cpu.needResched || !this.scheduler.isPreemptible) return;
+    if (current.preemptCount === 0 && current.state === ThreadState.Running) this.scheduler.preempt(cpu, now + ns);
+  }
+
+  /** The interrupted guest has done a part of the accesses that it was about to do. */
+  #cutTouches(thread: SimThread, now: number): void {
+    const done = Math.floor(Math.max(0, now - thread.touchStart) / thread.touchNs);
+    if (done >= thread.touchCount) return;
+    this.cancelEvent(thread);
+    thread.value = done;
+    thread.local = Math.max(now, thread.touchStart + done * thread.touchNs);
+    thread.touchCount = 0;
+    this.pushThread(thread, EventKind.Thread);
+  }
+
+  /** Interrupts that waited, now that `thread` takes them. */
+  takeInterrupts(thread: SimThread): void {
+    const cpu = this.cpus[thread.cpu];
+    while (cpu.pending.length > 0) {
+      const source = cpu.pending.shift() ?? TICK;
+      thread.local += this.#handle(cpu, source, thread.local);
+    }
+  }
+
+  /** Runs the handler. Returns how long it takes, ns. */
+  #handle(cpu: Cpu, source: number, now: number): number {
+    const exit = this.machineNs[MachineCost.interruptExit];
+    if (source === TICK) {
+      this.scheduler.tick(cpu, now);
+      this.#taskTickNuma(cpu, now);
+      return this.machineNs[MachineCost.tick] + exit;
+    }
+    const ns = this.machineNs[MachineCost.ipiHandler];
+    this.#acknowledge(source, now + ns, cpu.id);
+    return ns + exit;
+  }
+
+  #acknowledge(source: number, at: number, cpu: number): void {
+    if (source < 0 || source === NO_SENDER) return;
+    const sender = this.threads[source];
+    if (--sender.acksLeft > 0) return;
+    sender.local = Math.max(sender.local, at + this.lines.noticeNs(cpu, sender.cpu));
+    this.pushThread(sender, EventKind.Thread);
+  }
+
+  /** task_tick_numa(): at a tick, a thread of the process may be given the next scan as task work. */
+  #taskTickNuma(cpu: Cpu, now: number): void {
+    const { current } = cpu;
+    if (current === undefined || !current.numaScans || now < this.#numaNextScan) return;
+    this.#numaNextScan = now + this.#numaPeriodNs;
+    current.notifyResume = true;
+  }
+
+  // Observers.
+
+  emit(
+    thread: SimThread,
+    point: Tracepoint,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    e: number,
+    f: number,
+  ): void {
+    const { observers } = this;
+    for (let index = 0; index < observers.length; index++) {
+      observers[index].onEmit(thread.local, thread, point, a, b, c, d, e, f);
+    }
+  }
+
+  switched(
+    now: number,
+    cpu: Cpu,
+    prev: ThreadInfo | undefined,
+    next: ThreadInfo | undefined,
+    prevState: number,
+  ): void {
+    if (prev === next) return;
+    for (const observer of this.observers) observer.onSwitch?.(now, cpu.id, prev, next, prevState);
+  }
+}
