@@ -1,6 +1,6 @@
 /**
- * What `faultline simulate` does once its arguments are parsed. Loaded when it runs: other commands start faster
- * without it.
+ * What `faultline simulate` does once its arguments are parsed. Loaded when it runs: other commands start
+ * faster without it.
  */
 import { simulationOf } from '../experiment/simulation.js';
 import type { ScoreRow } from '../report/index.js';
@@ -39,7 +39,7 @@ export async function runSimulate(name: string | undefined, options: SimulateOpt
   if (options.json === true) printJson(asJson(outcome, leftOut, score));
   else await print(outcome, score);
   for (const thread of outcome.stuck) say(`stuck: ${thread}`);
-  for (const { name: invariant, message } of outcome.violations) say(`${invariant} is violated: ${message}`);
+  sayViolations(outcome);
   if (outcome.result.run.stopped === 'interrupted') process.exitCode = INTERRUPTED;
   // Done, and the answer is bad.
   else if (outcome.violations.length > 0 || outcome.stuck.length > 0) process.exitCode = 1;
@@ -97,6 +97,16 @@ function untilFrom(text: string): number {
 function maxEventsFrom(text: string): number {
   if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
   throw new InputError(`"${text}" is no number of events: write 1 or more`, { field: '--max-events' });
+}
+
+/** The first few tell; what follows from them need not. */
+const SHOWN_VIOLATIONS = 5;
+
+function sayViolations({ violations }: SimulationOutcome): void {
+  for (const { name, message } of violations.slice(0, SHOWN_VIOLATIONS))
+    say(`${name} is violated: ${message}`);
+  const more = violations.length - SHOWN_VIOLATIONS;
+  if (more > 0) say(`... and ${more} more violations`);
 }
 
 function say(what: string): void {

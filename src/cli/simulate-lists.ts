@@ -53,7 +53,7 @@ function inUnit(ns: number, unit: string): string {
 }
 
 function rangeText({ range, unit }: CostEntry): string {
-  return range === undefined ? '-' : `${inUnit(range[0], unit)}..${inUnit(range[1], unit)}`;
+  return range === undefined ? '-' : `${inUnit(range[0], unit)}..${inUnit(range[1], unit)} ${unit}`;
 }
 
 function printPolicies(json: boolean): void {

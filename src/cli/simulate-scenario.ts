@@ -44,14 +44,11 @@ export function supportedPart(
   lenient: boolean,
 ): { scenario: Scenario; leftOut: string[] } {
   const leftOut = unsupported(scenario, 'simulate');
-  if (leftOut.length === 0) return { scenario, leftOut };
-  if (!lenient) {
-    const more = leftOut.length > 2 ? ` and ${leftOut.length - 2} more` : '';
-    const what = `cannot be simulated: ${leftOut.slice(0, 2).join('; ')}${more}`;
-    throw new InputError(`${what} (--lenient leaves out what can be)`, { file: scenario.name });
-  }
   const rest = withoutUnsupported(scenario, 'simulate');
-  if (rest === undefined)
-    throw new InputError(`cannot be simulated: ${leftOut.join('; ')}`, { file: scenario.name });
-  return { scenario: rest, leftOut };
+  if (leftOut.length === 0 || (lenient && rest !== undefined)) return { scenario: rest ?? scenario, leftOut };
+  const more = leftOut.length > 2 ? ` and ${leftOut.length - 2} more` : '';
+  const hint = rest === undefined ? '' : ' (--lenient runs it without)';
+  throw new InputError(`cannot be simulated: ${leftOut.slice(0, 2).join('; ')}${more}${hint}`, {
+    file: scenario.name,
+  });
 }

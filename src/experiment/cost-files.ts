@@ -63,11 +63,11 @@ const entry = z
   });
 
 const machine = z.strictObject({
-  cpus: whole(1, 8192),
+  cpus: whole(1, 4096),
   sockets: whole(1, 64),
   nodes: whole(1, 256),
   smt: whole(1, 8),
-  coresPerCache: whole(1, 8192).optional(),
+  coresPerCache: whole(1, 4096).optional(),
 });
 
 const costFile = z.strictObject({

@@ -28,7 +28,7 @@ const WRITE = 2;
 const HOST = 0x4000;
 
 const slot = { baseGfn: 0, pages: 0x1000, userspacePage: HOST };
-const vm: ModelledVm = { slots: [slot], mmuLock: LOCK_ADDRESSES };
+const vm: ModelledVm = { slots: [slot] };
 
 function traceOf(emits: readonly Emit[]): Trace {
   const threads = [v0, v1, ksmd, storm];
@@ -38,7 +38,7 @@ function traceOf(emits: readonly Emit[]): Trace {
     mmuLock: LOCK_ADDRESSES,
     covered: new Uint8Array(0),
   });
-  const options = { kernel: 'v6.12', preempt: 'full', mmu: 'tdp', cpus: 4, firstTable: 0 };
+  const options = { kernel: 'v6.12', preempt: 'full', mmu: 'tdp', cpus: 4, firstTable: 0, mmuLock: MMU_LOCK };
   const sink = new TraceSink({ ...options, statistics });
   emitAll([statistics, sink], emits);
   return sink.finish();

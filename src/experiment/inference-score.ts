@@ -1,17 +1,22 @@
 /**
- * How well `explain` does: what it infers from the kernel's events of a simulated run, beside what the model knows.
+ * How well `explain` does: what it infers from the kernel's events of a simulated run, beside what the
+ * model knows.
  *
  * What counts as correct:
  *
- * - *retries*: an attempt that `explain` calls retried and that the model sent back (`fault_retry` between its fault and
- *   the vCPU's next entry, and no mapping after it). Attempts that the end of the trace cuts off are left out.
- * - *why: ...*: such an attempt with the same cause. The model's cause is in terms of explain's: an invalidation that
- *   covers the page was under way during the attempt; or only the hull of those under way covers it; or neither, and an
- *   invalidation elsewhere made the sequence move; or another task changed the entry.
- * - *yields*: by number in each invalidation, the smaller of both. Yields outside of invalidations are left out.
+ * - *retries*: an attempt that `explain` calls retried and that the model sent back (`fault_retry` between
+ *   its fault and the vCPU's next entry, and no mapping after it). Attempts that the end of the trace cuts
+ *   off are left out.
+ * - *why: ...*: such an attempt with the same cause. The model's cause is in terms of explain's: an
+ *   invalidation that covers the page was under way during the attempt; or only the hull of those under way
+ *   covers it; or neither, and an invalidation elsewhere made the sequence move; or another task changed
+ *   the entry.
+ * - *yields*: by number in each invalidation, the smaller of both. Yields outside of invalidations are left
+ *   out.
  * - *ends*: `explain` gives two events of the thread that the end lies between; it does.
- * - *holds*: the longest time for which `explain` says that an invalidation held mmu_lock without a break lies within one
- *   hold. There is something to find where at least two leaves were zapped, at different times, in one hold.
+ * - *holds*: the longest time for which `explain` says that an invalidation held mmu_lock without a break
+ *   lies within one hold. There is something to find where at least two leaves were zapped, at different
+ *   times, in one hold.
  */
 import { analyse, type Analysis } from '../explain/analysis.js';
 import { CAUSES } from '../explain/causes.js';
@@ -42,15 +47,15 @@ const CAUSE_ROWS: readonly (readonly [RetryCause, string])[] = [
 
 /**
  * @param trace of a simulated run, with the model's own events
- * @param kvm the machine that it is of
+ * @param vm the virtual machine that it is of: a `Kvm` of the model
  */
-export function scoreInference(trace: Trace, kvm: ModelledVm): ScoreRow[] {
+export function scoreInference(trace: Trace, vm: ModelledVm): ScoreRow[] {
   const view = kernelViewOf(trace);
   const context: Context = {
     trace,
     analysis: analyse(view.trace),
     original: view.original,
-    truth: truthOf(trace, kvm),
+    truth: truthOf(trace, vm),
   };
   const attempts = judgeAttempts(context);
   return [...retryRows(attempts), yieldRow(context), endRow(context), holdRow(context)];

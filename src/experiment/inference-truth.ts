@@ -1,11 +1,12 @@
 /**
- * What a simulated trace says of itself: the `faultline:*` events of the model, gathered by invalidation and by attempt.
+ * What a simulated trace says of itself: the `faultline:*` events of the model, gathered by invalidation
+ * and by attempt.
  *
- * Events are numbered by their place in the whole trace, invalidations by their `kvm_unmap_hva_range` event, counted from
- * 0, which is how `explain` counts them.
+ * Events are numbered by their place in the whole trace, invalidations by their `kvm_unmap_hva_range`
+ * event, counted from 0, which is how `explain` counts them.
  */
-import type { Memslot, RwLock } from '../model/kvm.js';
-import { tracedHostPage, tracedLock } from '../simulate/trace-values.js';
+import type { Memslot } from '../model/kvm.js';
+import { TRACED_MMU_LOCK, tracedHostPage } from '../simulate/trace-values.js';
 import type { Column } from '../trace/store/column.js';
 import type { KindTable } from '../trace/store/kind.js';
 import type { Trace } from '../trace/store/trace.js';
@@ -57,15 +58,14 @@ export interface Truth {
 /** What is needed of a `Kvm`. */
 export interface ModelledVm {
   readonly slots: readonly Pick<Memslot, 'baseGfn' | 'pages' | 'userspacePage'>[];
-  readonly mmuLock: Pick<RwLock, 'address'>;
 }
 
 /** SPTE_MMU_PRESENT_MASK. */
 const PRESENT = 0x800;
 const WRITE = 2;
 
-export function truthOf(trace: Trace, kvm: ModelledVm): Truth {
-  return new TruthPass(trace, kvm).run();
+export function truthOf(trace: Trace, vm: ModelledVm): Truth {
+  return new TruthPass(trace, vm).run();
 }
 
 interface OpenHold {
@@ -85,16 +85,13 @@ class TruthPass {
   readonly #pending = new Map<number, number>();
   readonly #open = new Map<number, Window[]>();
   readonly #holding = new Map<number, OpenHold>();
-  readonly #lock: bigint;
   #active = 0;
   #hull: readonly [number, number] = EMPTY;
 
   constructor(
     readonly trace: Trace,
-    readonly kvm: ModelledVm,
-  ) {
-    this.#lock = tracedLock(kvm.mmuLock.address);
-  }
+    readonly vm: ModelledVm,
+  ) {}
 
   run(): Truth {
     const { trace } = this;
@@ -146,7 +143,7 @@ class TruthPass {
 
   #isWrite(table: KindTable, row: number): boolean {
     const mode = columnOf(table, 'mode').number(row);
-    return mode === WRITE && columnOf(table, 'lock_addr').big(row) === this.#lock;
+    return mode === WRITE && columnOf(table, 'lock_addr').big(row) === TRACED_MMU_LOCK;
   }
 
   #begin(event: number, tid: number, start: Column, end: Column, row: number): void {
@@ -212,7 +209,7 @@ class TruthPass {
   /** The guest frames of host pages [start, end), as one hull. */
   #framesOf(start: number, end: number): readonly [number, number] {
     let frames = EMPTY;
-    for (const { baseGfn, pages, userspacePage } of this.kvm.slots) {
+    for (const { baseGfn, pages, userspacePage } of this.vm.slots) {
       const distance = tracedHostPage(userspacePage) - baseGfn;
       const first = Math.max(baseGfn, start - distance);
       const last = Math.min(baseGfn + pages, end - distance);

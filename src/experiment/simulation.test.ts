@@ -121,7 +121,7 @@ describe('storms', () => {
       blockable: false,
       windowNs: 50_000,
     });
-    expect(storm('kind: balloon')).toMatchObject({ stepPages: 1, deflate: true });
+    expect(storm('kind: balloon')).toMatchObject({ kind: 'balloon', stepPages: 1 });
     expect(storm('kind: ksm, pagesToScan: 7')).toMatchObject({
       pagesToScan: 7,
       sleepNs: 20 * MS,

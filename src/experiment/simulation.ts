@@ -94,6 +94,7 @@ function accessOf({ access, vcpus }: Scenario['guest'], pages: number): AccessSe
     workNs: access.work,
     region: access.region,
     coveredShare: access.covered,
+    firstPass: access.firstPass,
     passes: access.passes ?? 0,
   };
 }
@@ -155,6 +156,7 @@ function knobsOf(storm: StormOf): StormKnobs {
     case 'mprotect':
     case 'mremap':
     case 'uffd-wp':
+    case 'balloon':
       return { kind: storm.kind };
     case 'unmap':
       return { kind: 'unmap', blockable: storm.blockable, windowNs: storm.window };
@@ -187,7 +189,5 @@ function knobsOf(storm: StormOf): StormKnobs {
       return { kind: 'dirty-log', method: storm.method, eagerSplit: storm.eagerSplit };
     case 'aging':
       return { kind: 'aging', by: storm.by };
-    case 'balloon':
-      return { kind: 'balloon', deflate: storm.deflate };
   }
 }

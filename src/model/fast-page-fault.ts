@@ -9,7 +9,7 @@
 import { SlotFlag, type Vcpu } from './kvm.js';
 import { slotOfGfn } from './mmu-invalidate.js';
 import { Order, type Step, type Thread } from './operations.js';
-import { RetPf, type PageFault } from './page-fault-struct.js';
+import { errorCodeOf, RetPf, type PageFault } from './page-fault-struct.js';
 import { entryIndex, rcuReadLock, rcuReadUnlock, tableCell } from './page-tables.js';
 import { walkShadowPageLocklessBegin, walkShadowPageLocklessEnd } from './shadow/lockless-walk.js';
 import { frameOf, isLeaf, isTable, Spte } from './spte.js';
@@ -43,7 +43,7 @@ export function* fastPageFault(t: Thread, vcpu: Vcpu, fault: PageFault): Step<Re
     if (fastPath === 'plain-store') yield* t.store(sptep, wanted);
     if (fastPath === 'plain-store' || (yield* t.cmpxchg(sptep, spte, wanted, Order.Full)) === spte) {
       result = RetPf.Fixed;
-      t.emit(Tracepoint.fastPageFault, vcpu.id, fault.gfn, fault.write, spte, wanted, result);
+      t.emit(Tracepoint.fastPageFault, vcpu.id, fault.gfn, errorCodeOf(fault), spte, wanted, result);
       break;
     }
   }

@@ -33,6 +33,7 @@ export function* kvmMmuNotifierInvalidateRangeStart(
   blockable: boolean,
 ): Step<void> {
   t.emit(Tracepoint.kvmUnmapHvaRange, start, end);
+  t.emit(Tracepoint.probeStartEntered, start, end, blockable ? 1 : 0);
   if (kvm.policy.activeCount !== 'on-memslot-hit' || hitsMemslot(t, kvm, start, end)) {
     yield* spinLock(t, kvm.mnInvalidateLock);
     yield* t.store(kvm.mnActiveInvalidateCount, t.mem[kvm.mnActiveInvalidateCount] + 1);

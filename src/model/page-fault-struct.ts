@@ -135,3 +135,8 @@ export class PageFault {
 export function faultOf(t: Thread, vcpu: Vcpu): PageFault {
   return new PageFault(t.mem, vcpu.fault);
 }
+
+/** PFERR_*: user, write, present. */
+export function errorCodeOf(fault: PageFault): number {
+  return 4 | (fault.write !== 0 ? 2 : 0) | (fault.present !== 0 ? 1 : 0);
+}

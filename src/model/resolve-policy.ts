@@ -38,7 +38,9 @@ function settingValue(name: string, value: string | number): string | number {
   if (Object.hasOwn(POLICIES, name)) {
     const values: readonly string[] = POLICIES[name as PolicyName].values;
     const text = String(value);
-    if (values.includes(text)) return text;
+    // The constant of the list, not the user's own string: equal constants compare by their address.
+    const known = values.find((each) => each === text);
+    if (known !== undefined) return known;
     throw new InputError(
       `${name} cannot be '${text}'${didYouMean(text, values)} (it is one of ${values.join(', ')})`,
       { field: 'policy' },

@@ -42,7 +42,7 @@ export function* kvmTdpMmuMap(t: Thread, vcpu: Vcpu, fault: PageFault, slot: Mem
     if (!isTable(iter.oldSpte)) {
       const linked = isLeaf(iter.oldSpte)
         ? yield* tdpMmuSplitHugePage(t, kvm, root, iter)
-        : yield* tdpMmuLinkSp(t, kvm, iter);
+        : yield* tdpMmuLinkSp(t, kvm, root, iter);
       if (!linked) {
         rcuReadUnlock(t, kvm);
         return faultRetry(t, vcpu, fault, Detection.LostRace);
@@ -79,10 +79,10 @@ export function* kvmMmuHugepageAdjust(t: Thread, kvm: Kvm, fault: PageFault, slo
 }
 
 /** tdp_mmu_link_sp(): a new table below an entry that maps nothing. */
-function* tdpMmuLinkSp(t: Thread, kvm: Kvm, iter: TdpIter): Step<boolean> {
+function* tdpMmuLinkSp(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean> {
   const table = yield* allocTable(t, kvm);
   if (table === 0) return false;
-  return yield* linkTable(t, kvm, iter, table);
+  return yield* linkTable(t, kvm, root, iter, table);
 }
 
 /**
@@ -107,16 +107,21 @@ function* tdpMmuSplitHugePage(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): S
     }
     t.emit(Tracepoint.probeSpteZapped, root.index, iter.gfn, huge, iter.level);
     iter.oldSpte = 0;
-    return yield* linkTable(t, kvm, iter, table);
+    return yield* linkTable(t, kvm, root, iter, table);
   }
-  if (!(yield* linkTable(t, kvm, iter, table))) return false;
+  if (!(yield* linkTable(t, kvm, root, iter, table))) return false;
   t.emit(Tracepoint.kvmMmuSplitHugePage, iter.gfn, huge, iter.level, 0);
   return true;
 }
 
-function* linkTable(t: Thread, kvm: Kvm, iter: TdpIter, table: number): Step<boolean> {
+function* linkTable(t: Thread, kvm: Kvm, root: Root, iter: TdpIter, table: number): Step<boolean> {
   const entry = makeEntry(table, Spte.Present | Spte.Writable | Spte.Accessed);
-  if (yield* tdpMmuSetSpteAtomic(t, kvm, iter, entry)) return true;
+  const old = iter.oldSpte;
+  if (yield* tdpMmuSetSpteAtomic(t, kvm, iter, entry)) {
+    t.emit(Tracepoint.kvmTdpMmuSpteChanged, root.asId, iter.gfn, iter.level, old, entry);
+    t.emit(Tracepoint.probeTableLinked, root.index, iter.gfn, old);
+    return true;
+  }
   freeUnusedTable(t, kvm, table);
   return false;
 }
@@ -160,6 +165,7 @@ function* tdpMmuMapHandleTargetLevel(
     return faultRetry(t, vcpu, fault, Detection.LostRace);
   }
   yield* t.spend(Cost.handleChangedSpte, 1);
+  t.emit(Tracepoint.kvmTdpMmuSpteChanged, root.asId, iter.gfn, iter.level, old, spte);
   t.emit(Tracepoint.probeSpteInstalled, root.index, iter.gfn, old, spte, iter.level);
   if (isTable(old)) {
     // A huge page replaces a table: what the table mapped must leave the TLBs.

@@ -1,8 +1,9 @@
 /**
  * Tracepoints that the model emits: the kernel's own, and `faultline:*` for what the kernel does in silence.
  *
- * `emit(Tracepoint.x, a, b, ...)` takes arguments in the order of `fields` here. An executor that records gives the
- * other fields of the event their usual values. Probes are for observers (statistics, invariants) alone.
+ * `emit(Tracepoint.x, a, b, ...)` takes arguments in the order of `fields` here. An executor that records
+ * gives the other fields of the event their usual values. Probes are for observers (statistics, invariants)
+ * alone.
  */
 
 /** One tracepoint: system, name, and which of the event's fields the model knows. */
@@ -69,7 +70,7 @@ export const Tracepoint = {
   probeUnlock: 39,
   /** A detection of an invalidation by a fault: where (Detection), vcpu, gfn. */
   probeDetection: 40,
-  /** Guest accesses were done: vcpu, how many, how many of them in a range that a storm covers, ns that they took. */
+  /** Guest accesses were done: vcpu, how many, how many of them in the range of a storm, ns they took. */
   probeTouch: 41,
   /** An entry became FROZEN (1); or its freezer is about to write it again (0): cell, 1 or 0. */
   probeFrozen: 42,
@@ -81,7 +82,7 @@ export const Tracepoint = {
   probePfnCache: 45,
   /** A page reference was taken (+1) or dropped (-1) by the fault of the thread: pfn, change. */
   probeFaultRef: 46,
-  /** A thread found mmu_lock taken and spins for it outside of its queue (faultLock trylock-spin): address, mode. */
+  /** A thread found mmu_lock taken and spins for it outside of its queue (trylock-spin): address, mode. */
   probeLockSpin: 47,
   /** An entry came to point to a table: root, gfn, SPTE before, SPTE, level. */
   probeTableLinked: 48,

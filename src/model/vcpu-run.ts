@@ -11,7 +11,7 @@ import type { NumaSettings } from './host/settings.js';
 import { Request, VcpuMode, type Vcpu } from './kvm.js';
 import { srcuReadLock, srcuReadUnlock } from './memslots.js';
 import { Order, type Step, type Thread } from './operations.js';
-import { faultOf, RetPf } from './page-fault-struct.js';
+import { errorCodeOf, faultOf, RetPf } from './page-fault-struct.js';
 import { kvmMmuPageFault } from './page-fault.js';
 import { mmuSyncRoots, shadowFreeRoot, shadowLoadRoot } from './shadow/shadow-roots.js';
 import { kvmMmuFreeRoot, kvmTdpMmuAllocRoot } from './tdp-roots.js';
@@ -40,7 +40,7 @@ export function* vcpuThread(
 function* handlePageFault(t: Thread, vcpu: Vcpu): Step<void> {
   const fault = faultOf(t, vcpu);
   const { gfn, write, present } = fault;
-  t.emit(Tracepoint.kvmPageFault, vcpu.id, gfn, (write !== 0 ? 2 : 0) | (present !== 0 ? 1 : 0) | 4);
+  t.emit(Tracepoint.kvmPageFault, vcpu.id, gfn, errorCodeOf(fault));
   const result = yield* kvmMmuPageFault(t, vcpu, gfn, write, present);
   if (result === RetPf.Emulate) faultOf(t, vcpu).retries = 0;
 }
@@ -77,7 +77,9 @@ export function* vcpuEnterGuest(t: Thread, vcpu: Vcpu, program: GuestProgram): S
   // Interrupts that made the guest exit are taken here; that is when a waiting flusher goes on.
   yield* t.irqEnable();
   yield* t.preemptEnable();
-  t.emit(Tracepoint.kvmExit, vcpu.id, reason);
+  const fault = faultOf(t, vcpu);
+  const faulted = reason === ExitReason.PageFault;
+  t.emit(Tracepoint.kvmExit, vcpu.id, reason, faulted ? errorCodeOf(fault) : 0, faulted ? fault.gfn : 0);
   return reason;
 }
 

@@ -6,6 +6,5 @@ export { renderComparisonTable } from './terminal/comparison.js';
 export { renderEntries, type EntryList } from './terminal/entries.js';
 export { renderInferenceScore, type ScoreRow } from './terminal/inference-score.js';
 export { renderSimulation } from './terminal/simulation.js';
-export { renderSimulationComparison, type SimulationColumn } from './terminal/simulation-comparison.js';
 export { renderTerminal } from './terminal/summary.js';
 export { wrap } from './terminal/text.js';

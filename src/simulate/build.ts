@@ -41,7 +41,7 @@ export function buildSimulation(setup: SimulationSetup): Simulation {
     preempt: setup.policy.preempt,
     hz: setup.hz,
     seed: setup.seed,
-    quantumNs: QUANTUM_NS,
+    quantumNs: Number((globalThis as {Q?: number}).Q ?? QUANTUM_NS),
     numaScanPeriodNs: numa?.scanPeriodMinNs ?? Infinity,
     numaScanDelayNs: numa === undefined ? Infinity : numa.scanDelayNs,
   });

@@ -28,6 +28,7 @@ export function guestProgram(setup: SimulationSetup, vcpu: number, covered: Uint
     writeShare: access.writeShare,
     workNs: access.workNs,
     seed: setup.seed * 4096 + vcpu,
+    firstPass: access.firstPass,
     accesses: access.passes * pages,
     covered,
     ...(shared === undefined || access.coveredShare === undefined

@@ -1,5 +1,6 @@
 /**
- * Durations in log-linear buckets: constant time and no allocation per value, quantiles within 1/128 of their value.
+ * Durations in log-linear buckets: constant time and no allocation per value, quantiles within 1/128 of
+ * their value.
  *
  * Values below 128 ns have a bucket each; above, every power of two is cut into 64 buckets.
  */
@@ -49,8 +50,8 @@ export class Histogram {
   }
 
   /**
-   * The smallest value that at least a share `share` of all values does not exceed (nearest rank), as the middle of its
-   * bucket; 0 when there are no values.
+   * The smallest value that at least a share `share` of all values does not exceed (nearest rank), as the
+   * middle of its bucket; 0 when there are no values.
    */
   quantile(share: number): number {
     if (this.#count === 0) return 0;
@@ -78,7 +79,10 @@ export class Histogram {
     };
   }
 
-  /** Buckets of 1, 2, 5, without the empty ones at both ends; a value counts where the middle of its bucket lies. */
+  /**
+   * Buckets of 1, 2, 5, without the empty ones at both ends; a value counts where the middle of its bucket
+   * lies.
+   */
   #shown(): LatencyDistribution['histogram'] {
     const all = new Float64Array(SHOWN_BOUNDS.length + 1);
     for (let bucket = 0, shown = 0; bucket < BUCKETS; bucket++) {

@@ -1,6 +1,7 @@
 /**
- * A simulated trace as the modelled kernel would have recorded it: without the events that no kernel has, and without
- * those that came later. What `explain` makes of it is inference, which can be compared with what the model knows.
+ * A simulated trace as the modelled kernel would have recorded it: without the events that no kernel has,
+ * and without those that came later. What `explain` makes of it is inference, which can be compared with
+ * what the model knows.
  */
 import { KindIndex } from '../trace/store/kind-index.js';
 import { KindTable } from '../trace/store/kind.js';

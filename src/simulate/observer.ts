@@ -1,8 +1,9 @@
 /**
  * Who watches a simulation: statistics, the writer of traces, checkers of invariants.
  *
- * The executor calls an observer while the model runs, always in the order in which things happen to one thread;
- * times of different threads may run back a little. Observers change nothing, so that a run is the same with and without.
+ * The executor calls an observer while the model runs, always in the order in which things happen to one
+ * thread; times of different threads may run back a little. Observers change nothing, so that a run is the
+ * same with and without.
  */
 import type { Tracepoint } from '../model/tracepoints.js';
 
@@ -43,8 +44,8 @@ export interface Observer {
   /**
    * A CPU goes from one thread to another; undefined is its idle task.
    *
-   * @param prevState why the previous thread stops, as sched_switch has it: 0 preempted or yielding, 1 sleeps and may
-   *   be signalled, 2 sleeps, 0x100 preempted inside the kernel (R+)
+   * @param prevState why the previous thread stops, as sched_switch has it: 0 preempted or yielding, 1
+   *   sleeps and may be signalled, 2 sleeps, 0x100 preempted inside the kernel (R+)
    */
   onSwitch?(
     now: number,
@@ -55,6 +56,8 @@ export interface Observer {
   ): void;
   /** The thread has come to its end. */
   onThreadEnd?(now: number, thread: ThreadInfo): void;
-  /** A phase of the scenario begins; what happens in phases that are not counted leaves no mark on results. */
+  /**
+   * A phase of the scenario begins; what happens in phases that are not counted leaves no mark on results.
+   */
   onPhase?(now: number, counted: boolean): void;
 }

@@ -1,8 +1,8 @@
 /**
  * What a simulation found out. Plain data: it survives JSON.stringify and is what `--json` prints.
  *
- * All of it is in virtual time and counts what happened in the scenario's counted phases, except where a field says
- * otherwise; the same setup gives the same result to the last digit.
+ * All of it is in virtual time and counts what happened in the scenario's counted phases, except where a
+ * field says otherwise; the same setup gives the same result to the last digit.
  */
 import type { Policy } from '../model/policies.js';
 
@@ -39,7 +39,10 @@ export interface RunSummary {
   };
   /** Virtual time at the end, ns. */
   readonly simulatedNs: number;
-  /** `done`: every thread came to its end; `end`: the scenario's duration was over. The others cut the run short. */
+  /**
+   * `done`: every thread came to its end; `end`: the scenario's duration was over. The others cut the run
+   * short.
+   */
   readonly stopped: 'done' | 'end' | 'until' | 'max-events' | 'interrupted';
   /** Events of the executor's queue. */
   readonly events: number;
@@ -49,7 +52,9 @@ export interface RunSummary {
   readonly unseed: string;
 }
 
-/** Durations in ns; all 0 when `count` is 0. Percentiles (nearest rank) err by at most 1/128 of their value. */
+/**
+ * Durations in ns; all 0 when `count` is 0. Percentiles (nearest rank) err by at most 1/128 of their value.
+ */
 export interface LatencyDistribution {
   readonly count: number;
   readonly totalNs: number;
@@ -118,7 +123,10 @@ export interface FaultResult {
   };
   /** Why attempts were told to come back. */
   readonly retries: RetryResult;
-  /** From the first fault exit on a page until the guest's access succeeded; by whether a storm covers the page. */
+  /**
+   * From the first fault exit on a page until the guest's access succeeded; by whether a storm covers the
+   * page.
+   */
   readonly covered: EpisodeResult;
   readonly uncovered: EpisodeResult;
 }

@@ -129,6 +129,7 @@ function sinkOf(setup: SimulationSetup, { machine }: Simulation, statistics: Sta
     mmu: setup.policy.mmu,
     cpus: setup.machine.cpus,
     firstTable: machine.kvm.tables.first,
+    mmuLock: machine.kvm.mmuLock.address,
     statistics,
   });
 }

@@ -81,6 +81,8 @@ export interface AccessSetup {
   readonly region: 'own' | 'shared';
   /** Share of touches that go to pages in the range of a storm, 0 to 1; undefined: as the pattern has it. */
   readonly coveredShare: number | undefined;
+  /** Each vCPU first writes once to every page of its region, in order, so that all of it is mapped. */
+  readonly firstPass: boolean;
   /** A vCPU stops after this many passes over its region; 0: never. The run ends when all have. */
   readonly passes: number;
 }
@@ -116,7 +118,7 @@ interface Storm {
 /** What a kind of storm has beyond that, named as the kernel names it. */
 export type StormKnobs =
   | { readonly kind: 'madvise'; readonly advice: 'dontneed' | 'free' | 'pageout' | 'collapse' }
-  | { readonly kind: 'mprotect' | 'mremap' | 'uffd-wp' }
+  | { readonly kind: 'mprotect' | 'mremap' | 'uffd-wp' | 'balloon' }
   /** One invalidation for a step, windowNs from start to end; the OOM reaper's is not blockable. */
   | { readonly kind: 'unmap'; readonly blockable: boolean; readonly windowNs: number }
   | { readonly kind: 'migrate'; readonly method: 'move-pages' | 'mbind' | 'compaction' }
@@ -144,8 +146,7 @@ export type StormKnobs =
   | { readonly kind: 'fork'; readonly holdNs: number }
   | { readonly kind: 'memslot'; readonly action: 'delete' | 'move' | 'flags'; readonly slot: number }
   | { readonly kind: 'dirty-log'; readonly method: 'bitmap' | 'ring'; readonly eagerSplit: boolean }
-  | { readonly kind: 'aging'; readonly by: 'mglru' | 'damon' | 'idle' }
-  | { readonly kind: 'balloon'; readonly deflate: boolean };
+  | { readonly kind: 'aging'; readonly by: 'mglru' | 'damon' | 'idle' };
 
 /** What changes the host's memory under the guest. */
 export type StormSetup = Storm & StormKnobs;

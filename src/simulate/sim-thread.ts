@@ -7,7 +7,7 @@
  * a moment is at most one quantum off.
  */
 import { Order, type Cell, type Frame, type Thread } from '../model/operations.js';
-import type { Tracepoint } from '../model/tracepoints.js';
+import { Tracepoint } from '../model/tracepoints.js';
 import { MachineCost } from './costs/cost-table.js';
 import type { Simulator } from './simulator.js';
 import { JITTER_SIZE } from './random.js';
@@ -306,6 +306,7 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   }
 
   emit(point: Tracepoint, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
+    if (point === Tracepoint.lockAcquired) this.heldSince = this.local;
     this.sim.emit(this, point, a, b, c, d, e, f);
   }
 }

@@ -81,7 +81,7 @@ export class FaultStatistics {
       return;
     }
     const start = this.#exitAt[vcpu] < 0 ? now : this.#exitAt[vcpu];
-    // An access may need several pages, as when the guest's own page tables are not mapped: the one before is there.
+    // An access may need several pages, such as those of the guest's page tables: the one before is there.
     this.succeeded(start, vcpu, counted);
     this.#page[vcpu] = gfn;
     this.#since[vcpu] = start;

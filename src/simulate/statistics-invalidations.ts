@@ -1,7 +1,8 @@
 /**
  * Invalidations: how long they took, and how long they held mmu_lock.
  *
- * A thread may begin one inside another (madvise splits a huge page inside its own range), so each has a small stack.
+ * A thread may begin one inside another (madvise splits a huge page inside its own range), so each has a
+ * small stack.
  */
 import { Histogram } from './histogram.js';
 import type { AgentInvalidations, InvalidationResult } from './result.js';

@@ -1,10 +1,10 @@
 /**
  * mmu_lock: who waited for it, who held it, and what yields were good for.
  *
- * A yield is useful if someone who was let in meanwhile installed a mapping. Acquisitions are numbered; a thread that has
- * the lock again compares the last number that installed something with the number that was current when it let go. For a
- * yielding writer this is exact, because nobody it let in still holds the lock; for a reader it counts what was installed
- * until then.
+ * A yield is useful if someone who was let in meanwhile installed a mapping. Acquisitions are numbered; a
+ * thread that has the lock again compares the last number that installed something with the number that was
+ * current when it let go. For a yielding writer this is exact, because nobody it let in still holds the
+ * lock; for a reader it counts what was installed until then.
  */
 import { Histogram } from './histogram.js';
 import type { LockModeResult, LockResult, LockUserResult, YieldResult } from './result.js';
@@ -42,7 +42,10 @@ export class LockStatistics {
   /** The latest acquisition of anyone when the thread let go, and when that was. */
   readonly #releaseAfter: Float64Array;
   readonly #releasedAt: Float64Array;
-  /** Of the thread's last acquisition: how many were let in before it, how useful they were, how long it was away. */
+  /**
+   * Of the thread's last acquisition: how many were let in before it, how useful they were, how long it was
+   * away.
+   */
   readonly #letIn: Float64Array;
   readonly #useful: Uint8Array;
   readonly #awayNs: Float64Array;

@@ -1,8 +1,8 @@
 /**
  * Counts and measures a run while it goes on: constant time and no allocation for each event.
  *
- * The model knows no time, so what its events say of durations is filled in here: `waitedNs`, `heldNs` and `useful`
- * are those of the latest emit, for whoever writes the trace.
+ * The model knows no time, so what its events say of durations is filled in here: `waitedNs`, `heldNs` and
+ * `useful` are those of the latest emit, for whoever writes the trace.
  */
 import type { RwLock } from '../model/kvm.js';
 import { Tracepoint } from '../model/tracepoints.js';
@@ -120,7 +120,13 @@ export class Statistics implements Observer {
     switch (point) {
       case Tracepoint.kvmUnmapHvaRange:
         this.#isAging[index] = 0;
-        return this.#invalidations.started(now, index, this.#invalidator(thread), pagesOf(a, b), this.#counted);
+        return this.#invalidations.started(
+          now,
+          index,
+          this.#invalidator(thread),
+          pagesOf(a, b),
+          this.#counted,
+        );
       case Tracepoint.invalidateBegin:
         return this.#invalidations.begun(now, index, this.#invalidator(thread), pagesOf(a, b), this.#counted);
       case Tracepoint.probeStartReturned:

@@ -56,17 +56,18 @@ export class ThreadStateBase implements ThreadInfo {
   /** Operations of the model that took time. */
   steps = 0;
   state: ThreadState = ThreadState.Runnable;
+  // Times start as fractions, so that the engine keeps these fields as doubles from the beginning.
   /** Virtual time up to which it has run. */
-  local = 0;
+  local = 0.5;
   /** It may run ahead of other CPUs up to here before they are heard. */
-  limit = 0;
+  limit = 0.5;
   /** Interrupt handlers that ran on its CPU since it was last suspended, ns. */
-  stolen = 0;
+  stolen = 0.5;
   /** When it was preempted in the middle of something: ns of that left. */
-  remaining = 0;
+  remaining = 0.5;
   /** Its event in the queue. */
   handle = NO_HANDLE;
-  vruntime = 0;
+  vruntime = 0.5;
 
   // Of the compiled coroutines.
   suspended = false;
@@ -86,19 +87,29 @@ export class ThreadStateBase implements ThreadInfo {
   /** CPUs that have not acknowledged its interrupt yet, and whether it waits for them. */
   acksLeft = 0;
   awaitsAcks = false;
-  acksSince = 0;
+  acksSince = 0.5;
   /** A run of guest accesses: when it began, ns of each, how many; 0: none under way. */
-  touchStart = 0;
-  touchNs = 0;
+  touchStart = 0.5;
+  touchNs = 0.5;
   touchCount = 0;
   /** Since when it waits for mmu_lock (-1: it does not), and since when it holds it. */
-  waitSince = -1;
-  heldSince = -1;
+  waitSince = -0.5;
+  heldSince = -0.5;
 
   constructor(
     readonly index: number,
     options: ThreadOptions,
   ) {
+    this.local = 0;
+    this.limit = 0;
+    this.stolen = 0;
+    this.remaining = 0;
+    this.vruntime = 0;
+    this.acksSince = 0;
+    this.touchStart = 0;
+    this.touchNs = 0;
+    this.waitSince = -1;
+    this.heldSince = -1;
     this.tid = options.tid;
     this.comm = options.comm;
     this.kind = options.kind;

@@ -1,6 +1,6 @@
 /**
- * How each tracepoint of the model fills the columns of the kernel's event: which argument goes where, and what stands in
- * the fields that the model knows nothing of.
+ * How each tracepoint of the model fills the columns of the kernel's event: which argument goes where, and
+ * what stands in the fields that the model knows nothing of.
  */
 import { TRACEPOINTS } from '../model/tracepoints.js';
 import { findEvent } from '../trace/events/index.js';

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { emitAll, MMU_LOCK, stormThread, vcpuThread, type Emit } from '../../test/support/emits.js';
+import { emitAll, MMU_LOCK, QUEUE, stormThread, vcpuThread, type Emit } from '../../test/support/emits.js';
 import { requires } from '../../test/requires.js';
 import { eventOf, expectSameTrace } from '../../test/support/same-trace.js';
 import { attemptsOf } from '../explain/attempts.js';
@@ -25,7 +25,7 @@ import { MemorySink } from '../trace/write/sink.js';
 import { writeTraceDat } from '../trace/write/trace-dat.js';
 import { kernelViewOf } from './kernel-view.js';
 import { TraceSink, type TraceSinkOptions } from './trace-sink.js';
-import { tracedLock } from './trace-values.js';
+import { TRACED_MMU_LOCK } from './trace-values.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'faultline-sink-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -88,7 +88,14 @@ const EMITS: readonly Emit[] = [
 
 function sinkOf(options: Partial<TraceSinkOptions> = {}): TraceSink {
   const statistics = { waitedNs: 2 ** 33, heldNs: 77, useful: 1 };
-  const defaults = { kernel: 'v6.12', preempt: 'full', mmu: 'tdp', cpus: 4, firstTable: FIRST_TABLE };
+  const defaults = {
+    kernel: 'v6.12',
+    preempt: 'full',
+    mmu: 'tdp',
+    cpus: 4,
+    firstTable: FIRST_TABLE,
+    mmuLock: MMU_LOCK,
+  };
   return new TraceSink({ ...defaults, statistics, ...options });
 }
 
@@ -131,15 +138,15 @@ describe('a simulated trace', () => {
     ['kvm_mmu_spte_requested', 'gfn ae7 pfn 6555c level 1'],
     ['kvm_mmu_set_spte', 'gfn ae7 spte 6555ce67 (rwxu) level 1 at 100000738'],
     ['kvm_unmap_hva_range', 'mmu notifier unmap range: 0x007f0001ae7000 -- 0x007f0001ae9000'],
-    ['contention_begin', 'ffffc90000081000 (flags=SPIN|READ)'],
-    ['contention_end', 'ffffc90000081000 (ret=0)'],
+    ['contention_begin', 'ffffc90010e81000 (flags=SPIN|READ)'],
+    ['contention_end', 'ffffc90010e81000 (ret=0)'],
     ['mm_migrate_pages', 'nr_succeeded=1 nr_failed=0'],
     ['ksm_merge_with_ksm_page', 'ksm pfn 415069 rmap_item ffff888103a5c000 mm ffff888104d30000 error -14'],
     ['tlb_flush', 'pages:-1 reason:remote IPI send (4)'],
     ['fault_retry', 'vcpu 0 gfn ae7 seq 7 reason stale'],
-    ['lock_acquired', 'ffffc90000081000 mode write waited_ns 8589934592'],
-    ['lock_released', 'ffffc90000081000 mode write held_ns 77'],
-    ['yield', 'ffffc90000081000 mode write next_gfn ae8 useful'],
+    ['lock_acquired', 'ffffc90010e81000 mode write waited_ns 8589934592'],
+    ['lock_released', 'ffffc90010e81000 mode write held_ns 77'],
+    ['yield', 'ffffc90010e81000 mode write next_gfn ae8 useful'],
     ['invalidate_begin', '0x7f0001ae7000 -- 0x7f0001ae9000 in_progress 1 seq 7'],
     ['remote_flush', 'requests 1 ipis 1 waited_ns 8589934592'],
   ])('says of %s what a kernel would', (name, text) => {
@@ -261,6 +268,15 @@ describe('the kernel’s view', () => {
   });
 });
 
-it('gives locks the addresses that traces show', () => {
-  expect(tracedLock(MMU_LOCK)).toBe(0xffffc90000081000n);
+it('has mmu_lock at the start of a page, and other locks at their distance', () => {
+  const lock = traceOf({}, [
+    [1, v0, T.contentionBegin, MMU_LOCK, 3],
+    [2, v0, T.contentionBegin, QUEUE, 1],
+    [3, v0, T.contentionBegin, MMU_LOCK - 0x100, 1],
+  ])
+    .named('contention_begin')
+    ?.column('lock_addr');
+  expect(lock?.big(0)).toBe(TRACED_MMU_LOCK);
+  expect([lock?.big(1), lock?.big(2)]).toEqual([TRACED_MMU_LOCK + 4n, TRACED_MMU_LOCK - 0x100n]);
+  expect(TRACED_MMU_LOCK % 4096n).toBe(0n);
 });

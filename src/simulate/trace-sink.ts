@@ -1,8 +1,10 @@
 /**
- * Writes what the model emits as a trace: the kernel's own events, and `faultline:*` for what the kernel does in silence.
+ * Writes what the model emits as a trace: the kernel's own events, and `faultline:*` for what the kernel
+ * does in silence.
  *
- * The trace is one as `trace-cmd` would have recorded it, apart from those events and from the kernel's name. Statistics
- * must watch the run too and be called first: they know the durations that the model cannot.
+ * The trace is one as `trace-cmd` would have recorded it, apart from those events and from the kernel's
+ * name. Statistics must watch the run too and be called first: they know the durations that the model
+ * cannot.
  */
 import { Tracepoint, TRACEPOINTS } from '../model/tracepoints.js';
 import { TraceBuilder, type BuilderOptions } from '../trace/store/builder.js';
@@ -23,6 +25,8 @@ export interface TraceSinkOptions extends BuilderOptions {
   readonly cpus: number;
   /** Cell of the first page table. */
   readonly firstTable: number;
+  /** Address of mmu_lock in the model. */
+  readonly mmuLock: number;
   readonly statistics: Pick<Statistics, 'waitedNs' | 'heldNs' | 'useful'>;
 }
 
@@ -43,8 +47,9 @@ export class TraceSink implements Observer {
   #idleTask = -1;
 
   constructor(options: TraceSinkOptions) {
-    const { kernel, preempt, mmu, cpus, firstTable } = options;
-    const dialect: Dialect = { version: versionOf(kernel), isTdp: mmu !== 'shadow-paging', firstTable };
+    const { kernel, preempt, mmu, cpus, firstTable, mmuLock } = options;
+    const isTdp = mmu !== 'shadow-paging';
+    const dialect: Dialect = { version: versionOf(kernel), isTdp, firstTable, mmuLock };
     this.#builder = new TraceBuilder(options);
     this.#builder.meta = {
       format: 'faultline model',

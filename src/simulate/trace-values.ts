@@ -1,9 +1,9 @@
 /**
  * Values of the model as a kernel on an AMD host would print them.
  *
- * The model counts pages and cells in 32 bits; traces hold 64-bit addresses and the hardware's entries. Each conversion
- * writes one row of a column. The made-up parts (where memory lies, where KVM's structures are) are constants, so that
- * equal runs have equal traces.
+ * The model counts pages and cells in 32 bits; traces hold 64-bit addresses and the hardware's entries.
+ * Each conversion writes one row of a column. The made-up parts (where memory lies, where KVM's structures
+ * are) are constants, so that equal runs have equal traces.
  */
 import { ExitReason } from '../model/guest/guest.js';
 import { FROZEN_SPTE, Spte, frameOf, isLeaf } from '../model/spte.js';
@@ -11,8 +11,12 @@ import { RetPf } from '../model/page-fault-struct.js';
 import { Detection } from '../model/tracepoints.js';
 import type { ColumnBuilder } from '../trace/store/column.js';
 
-/** High halves of addresses: vmalloc, where struct kvm is; user memory; the kernel's map of page structures. */
+/**
+ * High halves of addresses: vmalloc, where struct kvm is; user memory; the kernel's map of page structures.
+ */
 const VMALLOC = 0xffffc900;
+/** Low half of the address of mmu_lock: struct kvm begins with it, and lies at the start of a page. */
+const KVM = 0x10e81000;
 const USER = 0x7f00;
 const VMEMMAP = 0xffffea00;
 /** Bytes of struct page. */
@@ -56,6 +60,8 @@ export interface Dialect {
   readonly isTdp: boolean;
   /** Cell of the first page table. */
   readonly firstTable: number;
+  /** Address of mmu_lock in the model; other locks keep their distance from it. */
+  readonly mmuLock: number;
 }
 
 /** Kernel's version from its name in kernels.ts: 612 from `v6.12`. */
@@ -70,10 +76,8 @@ export function tracedHostPage(page: number): number {
   return USER * 2 ** 20 + page;
 }
 
-/** Address, in a trace, of a lock of the model. */
-export function tracedLock(address: number): bigint {
-  return (BigInt(VMALLOC) << 32n) | BigInt(address >>> 0);
-}
+/** Address of mmu_lock in a trace. */
+export const TRACED_MMU_LOCK = (BigInt(VMALLOC) << 32n) | BigInt(KVM);
 
 /** Write `value` to a row. */
 export function put(column: ColumnBuilder, row: number, value: number, as: As, dialect: Dialect): void {
@@ -89,7 +93,7 @@ export function put(column: ColumnBuilder, row: number, value: number, as: As, d
     case As.HostPage:
       return putPage(column, row, value, USER);
     case As.Lock:
-      column.low[row] = value;
+      column.low[row] = KVM + value - dialect.mmuLock;
       column.high[row] = VMALLOC;
       return;
     case As.Spte:

@@ -1,5 +1,6 @@
 /**
- * Results of simulations for tests of what shows them: two vCPUs and two storms, counted by the real statistics.
+ * Results of simulations for tests of what shows them: two vCPUs and two storms, counted by the real
+ * statistics.
  */
 import { RetPf } from '../../src/model/page-fault-struct.js';
 import { resolvePolicy } from '../../src/model/resolve-policy.js';

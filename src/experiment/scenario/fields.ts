@@ -35,7 +35,7 @@ export const whole = (least: number, most: number): z.ZodType<number> => {
   const error = (what: unknown): string =>
     `${String(what)} is out of bounds: write a whole number from ${least} to ${most}`;
   return z
-    .int({ error: ({ input }) => (typeof input === 'number' ? error(input) : undefined) })
+    .int({ error: ({ input }) => (input === undefined ? undefined : error(input)) })
     .min(least, { error: ({ input }) => error(input) })
     .max(most, { error: ({ input }) => error(input) });
 };

@@ -150,7 +150,7 @@ describe('a scenario', () => {
     [
       3,
       'machine: { cpus: 0 }',
-      'x.yaml:3 (machine.cpus): 0 is out of bounds: write a whole number from 1 to 8192',
+      'x.yaml:3 (machine.cpus): 0 is out of bounds: write a whole number from 1 to 4096',
     ],
     [3, 'machine: {}', 'x.yaml:3 (machine): says nothing about CPUs: write cpus or preset'],
     [
@@ -191,7 +191,7 @@ describe('a scenario', () => {
     ],
     [
       'kind: mprotect, range: 0..65MiB',
-      /^x\.yaml:6 \(storms\[0\]\.range\): ends at page 16640, outside the memory of the guest, which has 16384 pages$/,
+      /^x\.yaml:6 \(storms\[0\]\.range\): ends at page 16640, outside .* which has 16384 pages$/,
     ],
     ['kind: mprotect, range: 32MiB..16MiB', /\(storms\[0\]\.range\): is empty/],
     ['kind: mprotect, range: 50%..120%', /\(storms\[0\]\.range\): "120%" is more than 100%$/],

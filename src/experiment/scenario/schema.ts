@@ -16,11 +16,11 @@ const machine = z.strictObject({
     .min(1)
     .optional()
     .describe('a machine of costs/: its CPUs, unless given here, and its costs'),
-  cpus: whole(1, 8192).optional().describe('logical CPUs'),
+  cpus: whole(1, 4096).optional().describe('logical CPUs'),
   sockets: whole(1, 64).optional().describe('default: 1'),
   nodes: whole(1, 256).optional().describe('NUMA nodes; default: one for each socket'),
   smt: whole(1, 8).optional().describe('threads of a core; default: 1'),
-  coresPerCache: whole(1, 8192)
+  coresPerCache: whole(1, 4096)
     .optional()
     .describe('cores behind one last-level cache; default: all of a socket'),
 });
@@ -57,6 +57,10 @@ const access = z.strictObject({
   covered: share()
     .optional()
     .describe('share of touches in ranges of storms; as the pattern has it if left out'),
+  firstPass: z
+    .boolean()
+    .default(false)
+    .describe('begin with one write to every page, in order, so that all of it is mapped'),
   passes: whole(1, 1e9).optional().describe('a vCPU stops after so many passes over its region'),
 });
 

@@ -11,8 +11,8 @@ export function namesOfStorms(storms: readonly StormOf[]): string[] {
 }
 
 /**
- * Pages first .. end-1 of the guest's memory that a storm works on. NUMA balancing and fork see all of it, a memslot
- * change its slot.
+ * Pages first .. end-1 of the guest's memory that a storm works on. NUMA balancing and fork see all of it, a
+ * memslot change its slot.
  */
 export function stormRange(
   storm: StormOf,

@@ -111,10 +111,6 @@ const balloon = z.strictObject({
   kind: z.literal('balloon'),
   ...steps,
   step: size().prefault('4KiB').describe('memory of one madvise'),
-  deflate: z
-    .boolean()
-    .default(true)
-    .describe('whether the guest takes the memory back at the end of the range'),
 });
 
 const kinds = [

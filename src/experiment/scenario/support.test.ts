@@ -19,11 +19,9 @@ describe('what simulate cannot honour', () => {
   it('is named storm by storm', () => {
     const limits = unsupported(parseScenario(FILE), 'simulate');
     expect(limits).toEqual([
+      expect.stringMatching(/^storms\[1\] \(snapshot\): uffd-wp is not in the model, which has madvise, /),
       expect.stringMatching(
-        /^storms\[1\] \(snapshot\): uffd-wp is not in the model yet, which has madvise, /,
-      ),
-      expect.stringMatching(
-        /^storms\[2\] \(swap\): madvise pageout is not in the model yet, which has dontneed$/,
+        /^storms\[2\] \(swap\): advice pageout is not in the model, which has dontneed, collapse$/,
       ),
     ]);
   });
@@ -49,6 +47,18 @@ describe('what simulate cannot honour', () => {
       'guest.memory: the model has room for 32GiB, not for 64GiB',
     );
     expect(withoutUnsupported(large, 'simulate')).toBeUndefined();
+  });
+
+  it('is memory that the model does not know, which is then replaced', () => {
+    const guest = 'guest: { memory: 4MiB, vcpus: 2, backing: hugetlb, sharing: shared }';
+    const scenario = parseScenario(FILE.replace(/guest: .*/, guest));
+    expect(unsupported(scenario, 'simulate').map((each) => each.split(':', 1)[0])).toEqual(
+      expect.arrayContaining(['guest.backing', 'guest.sharing']),
+    );
+    expect(withoutUnsupported(scenario, 'simulate')?.guest).toMatchObject({
+      backing: 'thp',
+      sharing: 'private',
+    });
   });
 
   it('is nothing for the scenarios of the incident', () => {

@@ -22,6 +22,8 @@ export interface GuestProgram {
   readonly workNs: number;
   /** Draws of this vCPU differ from those of others. */
   readonly seed: number;
+  /** Begins with one access to each page in order, all of them writes, before the pattern. */
+  readonly firstPass: boolean;
   /** Ends after so many accesses; 0: never. */
   readonly accesses: number;
   /** 1 for each guest frame in the range of a storm. */
@@ -48,6 +50,7 @@ function chance(program: GuestProgram, index: number, draw: number, share: numbe
 /** Guest frame of access number `index`. */
 export function gfnAt(program: GuestProgram, index: number): number {
   const { pattern, firstGfn, pages, coveredShare } = program;
+  if (program.firstPass && index < pages) return firstGfn + index;
   if (coveredShare !== undefined) {
     const { share, covered, uncovered } = coveredShare;
     const frames = chance(program, index, 1, share) ? covered : uncovered;
@@ -85,5 +88,6 @@ function hotOrCold(program: GuestProgram, index: number): number {
 
 /** Whether access number `index` writes: 1 or 0. */
 export function writesAt(program: GuestProgram, index: number): number {
+  if (program.firstPass && index < program.pages) return 1;
   return chance(program, index, 4, program.writeShare) ? 1 : 0;
 }

@@ -68,6 +68,8 @@ function* splitHugePmdLocked(t: Thread, mm: Mm, start: number, pmd: number): Ste
 export function* splitHugePage(t: Thread, mm: Mm, page: number, folio: number): Step<boolean> {
   const start = hugeStart(page);
   const end = start + HPAGE_PMD_NR;
+  // can_split_folio(): a racy look, before anything is unmapped.
+  if ((yield* t.load(mm.refcounts + folio)) !== folioMapcount(t, mm, start, folio) + 1) return false;
   yield* mmuNotifierInvalidateRangeStart(t, mm, start, end, true);
   yield* unmapFolio(t, mm, start, folio);
   yield* mmuNotifierInvalidateRangeEnd(t, mm, start, end);
@@ -77,6 +79,18 @@ export function* splitHugePage(t: Thread, mm: Mm, page: number, folio: number): 
   yield* remapPages(t, mm, start, folio, frozen);
   if (frozen) yield* getPage(t, mm, folio + (page - start));
   return frozen;
+}
+
+/** folio_mapcount(), which the kernel counts as it maps. */
+function folioMapcount(t: Thread, mm: Mm, start: number, folio: number): number {
+  const pmd = t.mem[pmdCell(mm, start)];
+  if (isHugePmd(pmd)) return frameOf(pmd) === folio ? 1 : 0;
+  let mapped = 0;
+  for (let index = 0; index < HPAGE_PMD_NR; index++) {
+    const pte = t.mem[pteCell(mm, start + index)];
+    if ((pte & Pte.Present) !== 0 && frameOf(pte) === folio + index) mapped++;
+  }
+  return mapped;
 }
 
 /** unmap_folio(), try_to_migrate_one() with TTU_SPLIT_HUGE_PMD: 512 migration entries. */

@@ -8,8 +8,17 @@ import { Cost } from '../costs.js';
 import type { KsmState, Mm } from '../kvm.js';
 import type { Step, Thread } from '../operations.js';
 import { Tracepoint } from '../tracepoints.js';
-import { KSM_CLASS_SHIFT, putPage, tryGetPage } from './folios.js';
+import {
+  folioTrylock,
+  folioUnlock,
+  isLarge,
+  KSM_CLASS_SHIFT,
+  pageFolio,
+  putPage,
+  tryGetPage,
+} from './folios.js';
 import { followPage } from './gup.js';
+import { splitHugePage } from './huge-pages.js';
 import { RMAP_CHECKSUM_KNOWN } from './ksm-contents.js';
 import { contentsCell, isKsmPage, tryToMergeTwoPages, tryToMergeWithKsmPage } from './ksm-merge.js';
 import { mmapReadLock, mmapReadUnlock } from './mmap-lock.js';
@@ -153,17 +162,34 @@ function* unstableTreeSearchInsert(
   // get_mergeable_page()
   const otherPfn = other < 0 || other === page ? 0 : yield* getMergeablePage(t, mm, other);
   const equal = otherPfn !== 0 && (yield* t.load(contentsCell(mm, ksm, other))) === contents;
-  if (!equal) t.mem[cell] = page + 1;
-  // Both the same frame: a page that a fork shares.
-  else if (otherPfn !== pfn && !isKsmPage(t, mm, otherPfn)) {
-    if (yield* tryToMergeTwoPages(t, mm, page, pfn, other, otherPfn, contents)) {
+  let splits = false;
+  if (!equal) {
+    t.mem[cell] = page + 1;
+  } else if (otherPfn !== pfn && !isKsmPage(t, mm, otherPfn)) {
+    // Not the same frame, which would be a page that a fork shares.
+    const sameFolio = isLarge(t, mm, pfn) && pageFolio(t, mm, pfn) === pageFolio(t, mm, otherPfn);
+    const merged = yield* tryToMergeTwoPages(t, mm, page, pfn, other, otherPfn, contents);
+    if (merged) {
       t.mem[ksm.stable + contents] = pfn;
       t.mem[cell] = 0;
       forget(t, mm, ksm, page);
       forget(t, mm, ksm, other);
     }
+    splits = !merged && sameFolio;
   }
   if (otherPfn !== 0) yield* putPage(t, mm, otherPfn);
+  if (splits) yield* splitForLater(t, mm, page, pfn);
+}
+
+/**
+ * The end of cmp_and_merge_page() for two pages of one huge page: ksmd's own two references kept it from being split. With
+ * one of them gone it is split now, and merged in the next pass.
+ */
+function* splitForLater(t: Thread, mm: Mm, page: number, pfn: number): Step<void> {
+  const folio = pageFolio(t, mm, pfn);
+  if (!(yield* folioTrylock(t, mm, folio))) return;
+  const split = yield* splitHugePage(t, mm, page, folio);
+  yield* folioUnlock(t, mm, split ? pfn : folio);
 }
 
 function* getMergeablePage(t: Thread, mm: Mm, page: number): Step<number> {

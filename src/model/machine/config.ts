@@ -55,6 +55,8 @@ export interface MachineConfig {
     /** Content class of a page, counted from the first page of slot 0: 1 .. classes, or 0 if no other is like it. */
     readonly classOf: (page: number) => number;
   };
+  /** Shadow paging: frame of the first of the guest's own page tables. Default: behind every memslot. */
+  readonly guestTableGfn?: number;
   /** Memslots change while vCPUs run. Default no. */
   readonly memslotsChange?: boolean;
 }

@@ -58,6 +58,7 @@ export function layoutKvm(layout: MemoryLayout, plan: MachinePlan, mm: Mm): Kvm 
       vcpus: config.vcpus,
       // No lock lies there, so the address is free.
       lockAddress: lockAddress(mmuValidGen),
+      guestTableGfn: config.guestTableGfn ?? geometry.gfns,
     }),
     srcu: layout.alloc('kvm.srcu', SRCU_CELLS, 'shared'),
     slotsLock: allocSpinLock(layout, 'kvm.slots_lock'),

@@ -87,8 +87,8 @@ export interface ShadowSettings {
   readonly vcpus: number;
   /** Address of mmu_unsync_pages_lock for tracepoints. */
   readonly lockAddress: number;
-  /** Frame of the guest's first page table. Without it: beyond the frames of the geometry, in no memslot. */
-  readonly guestTableGfn?: number;
+  /** Frame of the guest's first page table: of its memory, or beyond every memslot. */
+  readonly guestTableGfn: number;
   /** n_max_mmu_pages. Without it: twice what one set of page tables takes. */
   readonly maxPages?: number;
 }
@@ -139,7 +139,7 @@ export function allocShadow(layout: MemoryLayout, settings: ShadowSettings): Sha
     unsyncLock: { tail: lock, head: lock + 1, address: settings.lockAddress },
     unsyncPages: shared('kvm_mmu_pages', 2 + UNSYNC_PAGES),
     guestTables: shared('guest page tables', guestTableCount * entries),
-    guestTableGfn: settings.guestTableGfn ?? geometry.gfns,
+    guestTableGfn: settings.guestTableGfn,
     guestTableCount,
     writeTracked: shared('gfn_write_track', guestTableCount),
     walkers: layout.alloc('guest_walker', guest ? vcpus * WALKER_CELLS : 0, 'private'),

@@ -13,6 +13,14 @@ function done<T>(value: T): Step<T> {
   return value as unknown as Step<T>;
 }
 
+/** What a coroutine that ran to its end returned.
+ *
+ * @internal for tests
+ */
+export function finish<T>(step: Step<T>): T {
+  return step as unknown as T;
+}
+
 /** @internal for tests */
 export class SequentialThread implements Thread {
   readonly suspended = false;

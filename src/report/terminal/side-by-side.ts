@@ -8,7 +8,8 @@ const LEAST_COLUMN = 13;
 const MOST_COLUMN = 30;
 
 /**
- * The table in one or more blocks, each as wide as the sheet allows; the worst of each line is marked with `!`.
+ * The table in one or more blocks, each as wide as the sheet allows; the worst of each line is marked with
+ * `!`.
  */
 export function sideBySide<Row extends { readonly name: string }>(
   rows: readonly Row[],

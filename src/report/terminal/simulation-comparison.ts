@@ -86,8 +86,10 @@ const LINES: readonly Line[] = [
 ];
 
 /**
- * Runs side by side, the worst of each line marked with `!`. When they do not fit, the table goes on in a second block.
- * Ends with a line break; empty without runs.
+ * Runs side by side, the worst of each line marked with `!`. When they do not fit, the table goes on in a
+ * second block. Ends with a line break; empty without runs.
+ *
+ * @internal for tests until a study compares policies
  */
 export function renderSimulationComparison(
   columns: readonly SimulationColumn[],

@@ -9,7 +9,7 @@ const uncoloured = (text: string): string => text.replace(/\u001b\[[\d;]*m/g, ''
 const lines = (text: string): string[] => uncoloured(text).split('\n');
 const plain = { width: 80, color: false };
 
-const result = sampleSimulation(1, { changes: { preCheck: 'none', breakBatch: 64 } });
+const result = sampleSimulation(1, { changes: { preempt: 'voluntary', preCheck: 'none', breakBatch: 64 } });
 
 describe('the summary of a simulation', () => {
   it.each([40, 60, 80, 132])('fits %d columns, with and without colour', (width) => {

@@ -6,7 +6,8 @@ import { agentTable, latencyTable, userTable } from './simulation-tables.js';
 import { hanging } from './text.js';
 
 /**
- * What was run, what the guest got done, faults, invalidations, mmu_lock, yields and flushes. Ends with a line break.
+ * What was run, what the guest got done, faults, invalidations, mmu_lock, yields and flushes. Ends with a
+ * line break.
  */
 export function renderSimulation(result: SimulationResult, options: TerminalOptions): string {
   const sheet = sheetOf(options);
@@ -40,7 +41,9 @@ const STOPPED: Readonly<Record<SimulationResult['run']['stopped'], string>> = {
 
 function about({ run }: SimulationResult, { width, paint }: Sheet): string[] {
   const { machine } = run;
-  const changes = Object.entries(run.changes).map(([name, value]) => `${name} ${value}`);
+  const changes = Object.entries(run.changes)
+    .filter(([name]) => name !== 'preempt')
+    .map(([name, value]) => `${name} ${value}`);
   const facts: readonly (readonly [string, string])[] = [
     ['scenario', `${run.scenario}, seed ${run.seed}`],
     ['kernel', [`${run.kernel}, preempt ${run.policy.preempt}`, ...changes].join('; ')],
@@ -58,7 +61,9 @@ function about({ run }: SimulationResult, { width, paint }: Sheet): string[] {
   ];
   return facts.flatMap(([name, text]) => {
     const lines = hanging(`${name.padEnd(8)} `, text, width);
-    return name === 'run' && run.stopped !== 'done' && run.stopped !== 'end' ? lines.map((line) => paint(line, 'yellow')) : lines;
+    return name === 'run' && run.stopped !== 'done' && run.stopped !== 'end'
+      ? lines.map((line) => paint(line, 'yellow'))
+      : lines;
   });
 }
 
