@@ -76,11 +76,19 @@ export class Invariants {
       case Tracepoint.probePfnCache:
         return this.#translations.pfnCacheFilled(mem, a, b);
       default:
-        return this.#onProtocolEvent(tid, point, a, b, c, mem);
+        return this.#onProtocolEvent(tid, point, a, b, c, d, mem);
     }
   }
 
-  #onProtocolEvent(tid: number, point: Tracepoint, a: number, b: number, c: number, mem: Int32Array): void {
+  #onProtocolEvent(
+    tid: number,
+    point: Tracepoint,
+    a: number,
+    b: number,
+    c: number,
+    d: number,
+    mem: Int32Array,
+  ): void {
     switch (point) {
       case Tracepoint.probeStartEntered:
         return this.#blocking.startEntered(tid, c);
@@ -95,7 +103,7 @@ export class Invariants {
         return this.#count.began(mem, c);
       case Tracepoint.invalidateEnd:
         // Unlike begin, it has the sequence before the count.
-        return undefined;
+        return this.#count.ended(mem, d);
       case Tracepoint.yield:
         return this.#blocking.gaveWay(tid, 'yields mmu_lock');
       case Tracepoint.probeUnlock:

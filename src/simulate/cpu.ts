@@ -1,6 +1,14 @@
 /** A CPU of the modelled host: who runs on it, who waits for it, which interrupts wait. */
 import type { SimThread } from './sim-thread.js';
 
+/** A CPU in a snapshot: threads by their numbers, -1 for none. */
+export type SavedCpu = Readonly<
+  Pick<
+    Cpu,
+    'needResched' | 'needReschedLazy' | 'since' | 'accounted' | 'minVruntime' | 'idleNs' | 'idleSince'
+  > & { current: number; queue: readonly number[]; pending: readonly number[] }
+>;
+
 export class Cpu {
   /** Thread that runs; undefined: idle. */
   current: SimThread | undefined = undefined;
@@ -23,6 +31,23 @@ export class Cpu {
   idleSince = 0;
 
   constructor(readonly id: number) {}
+
+  save(): SavedCpu {
+    const { needResched, needReschedLazy, since, accounted, minVruntime, idleNs, idleSince } = this;
+    return {
+      ...{ needResched, needReschedLazy, since, accounted, minVruntime, idleNs, idleSince },
+      current: this.current?.index ?? -1,
+      queue: this.queue.map(({ index }) => index),
+      pending: [...this.pending],
+    };
+  }
+
+  restore({ current, queue, pending, ...rest }: SavedCpu, threads: readonly SimThread[]): void {
+    Object.assign(this, rest);
+    this.current = threads.at(current === -1 ? threads.length : current);
+    this.queue.splice(0, this.queue.length, ...queue.map((index) => threads[index]));
+    this.pending.splice(0, this.pending.length, ...pending);
+  }
 
   /** Puts a thread into the queue by its virtual run time; equals go behind. */
   enqueue(thread: SimThread): void {

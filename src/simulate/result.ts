@@ -43,7 +43,7 @@ export interface RunSummary {
    * `done`: every thread came to its end; `end`: the scenario's duration was over. The others cut the run
    * short.
    */
-  readonly stopped: 'done' | 'end' | 'until' | 'max-events' | 'interrupted';
+  readonly stopped: 'done' | 'end' | 'until' | 'max-events' | 'interrupted' | 'stuck';
   /** Events of the executor's queue. */
   readonly events: number;
   /** Operations of the model's threads. */

@@ -8,6 +8,8 @@ import { buildSimulation, type Simulation } from './build.js';
 import type { Observer } from './observer.js';
 import type { SimulationResult } from './result.js';
 import type { SimulationSetup } from './setup.js';
+import type { Simulator } from './simulator.js';
+import { takeSnapshot, type Snapshot } from './snapshot.js';
 import { Statistics } from './statistics.js';
 import { TraceSink } from './trace-sink.js';
 import type { Trace } from '../trace/store/trace.js';
@@ -17,6 +19,8 @@ export interface SimulateOptions {
   readonly version?: string;
   /** Record a trace. */
   readonly trace?: boolean;
+  /** Keep a snapshot every so many events, for a viewer; each is as large as the machine's memory. */
+  readonly snapshotEvery?: number;
 }
 
 export interface SimulationOutcome {
@@ -26,6 +30,9 @@ export interface SimulationOutcome {
   readonly vm: Pick<Kvm, 'slots' | 'mmuLock'>;
   /** Broken invariants, the first hundred, when the setup asked for them. */
   readonly violations: readonly Violation[];
+  /** What was kept for `snapshotEvery`, earliest first, and the simulation that they can be put back into. */
+  readonly snapshots: readonly Snapshot[];
+  readonly sim: Simulator;
   /** Threads that wait for something that never comes, when nothing else was left to happen. */
   readonly stuck: readonly string[];
 }
@@ -65,7 +72,8 @@ export function* simulateInSlices(
     if (startNs === 0) statistics.onPhase(0, counted);
     else sim.at(startNs, (now) => statistics.onPhase(now, counted));
   }
-  const stopped = yield* runAll(simulation, setup);
+  const snapshots: Snapshot[] = [];
+  const stopped = yield* runAll(simulation, setup, options.snapshotEvery ?? Infinity, snapshots);
   return {
     result: statistics.result({
       scenario: setup.name,
@@ -90,19 +98,29 @@ export function* simulateInSlices(
     trace: sink?.finish(),
     vm: machine.kvm,
     violations: invariants?.violations ?? [],
-    stuck: [],
+    snapshots,
+    sim,
+    stuck: sim.stuck(),
   };
 }
 
 function* runAll(
   { sim }: Simulation,
   setup: SimulationSetup,
+  snapshotEvery: number,
+  snapshots: Snapshot[],
 ): Generator<number, SimulationResult['run']['stopped'], boolean | undefined> {
   const most = setup.maxEvents > 0 ? setup.maxEvents : Infinity;
   const end = setup.phases.at(-1)?.endNs ?? 0;
+  let nextSnapshot = snapshotEvery;
   for (;;) {
-    if (!sim.run(setup.untilNs, Math.min(most, sim.events + SLICE))) return 'done';
+    if (!sim.run(setup.untilNs, Math.min(most, nextSnapshot, sim.events + SLICE))) return 'done';
     if (sim.events >= most) return 'max-events';
+    if (sim.stuck().length > 0) return 'stuck';
+    if (sim.events >= nextSnapshot) {
+      snapshots.push(takeSnapshot(sim));
+      nextSnapshot += snapshotEvery;
+    }
     if (sim.nextTime() > setup.untilNs) return setup.untilNs < end ? 'until' : 'end';
     if (yield sim.queue.time) return 'interrupted';
   }

@@ -45,6 +45,14 @@ export interface SimulatorOptions {
   readonly numaScanDelayNs: number;
 }
 
+export interface SavedSimulator {
+  readonly events: number;
+  readonly hash: number;
+  readonly lastEnd: number;
+  readonly ended: number;
+  readonly numaNextScan: number;
+}
+
 export class Simulator {
   readonly mem: Int32Array;
   readonly lineOf: Uint16Array;
@@ -74,6 +82,7 @@ export class Simulator {
   events = 0;
   /** FNV-1a over the order of events: the first half of the unseed. */
   hash = 0x811c9dc5;
+  readonly #memory: Memory;
   readonly #tickNs: number;
   readonly #numaPeriodNs: number;
   #numaNextScan: number;
@@ -83,6 +92,7 @@ export class Simulator {
   constructor(options: SimulatorOptions) {
     const { memory, machine } = options;
     const { model, modelSpread, machine: machineNs } = costColumns(options.costs);
+    this.#memory = memory;
     this.mem = memory.cells;
     this.lineOf = memory.lineOf;
     this.watched = new Uint8Array(memory.cells.length);
@@ -393,6 +403,33 @@ export class Simulator {
     if (current === undefined || !current.numaScans || now < this.#numaNextScan) return;
     this.#numaNextScan = now + this.#numaPeriodNs;
     current.notifyResume = true;
+  }
+
+  /**
+   * Threads that wait for a cell, when no other thread is left that could change it: nothing will happen any more.
+   *
+   * @returns a line for each: who waits for what; empty while anybody is alive
+   */
+  stuck(): string[] {
+    const waits = this.threads.filter(({ state, waitCell }) => state !== ThreadState.Ended && waitCell !== 0);
+    const alive = this.threads.filter(({ state }) => state !== ThreadState.Ended);
+    if (waits.length === 0 || waits.length < alive.length) return [];
+    if (waits.some(({ handle, state }) => handle !== NO_HANDLE || state === ThreadState.Runnable)) return [];
+    return waits.map(({ comm, tid, waitCell }) => `${comm} ${tid} waits for ${this.#memory.nameOf(waitCell)}`);
+  }
+
+  /** Counters and clocks of its own; the rest of a snapshot is put together by snapshot.ts. */
+  save(): SavedSimulator {
+    const { events, hash, lastEnd } = this;
+    return { events, hash, lastEnd, ended: this.#ended, numaNextScan: this.#numaNextScan };
+  }
+
+  restore({ events, hash, lastEnd, ended, numaNextScan }: SavedSimulator): void {
+    this.events = events;
+    this.hash = hash;
+    this.lastEnd = lastEnd;
+    this.#ended = ended;
+    this.#numaNextScan = numaNextScan;
   }
 
   // Observers.

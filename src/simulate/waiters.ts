@@ -84,6 +84,23 @@ export class Waiters {
     return false;
   }
 
+  /** Who waits for what, in the order in which they will be told. */
+  save(): readonly (readonly [cell: number, threads: readonly number[]])[] {
+    return [...this.#lists].map(([cell, threads]) => [cell, threads.map(({ index }) => index)] as const);
+  }
+
+  restore(saved: ReturnType<Waiters['save']>): void {
+    this.#lists.clear();
+    this.#sim.watched.fill(0);
+    for (const [cell, threads] of saved) {
+      this.#lists.set(
+        cell,
+        threads.map((index) => this.#sim.threads[index]),
+      );
+      if (threads.length > 0) this.#sim.watched[cell] = 1;
+    }
+  }
+
   /** Cells and who waits for them, for a run that is stuck. */
   list(): { cell: number; threads: readonly SimThread[] }[] {
     return [...this.#lists].filter(([, threads]) => threads.length > 0).map(([cell, threads]) => ({ cell, threads }));

@@ -70,13 +70,16 @@ function countHits(mem: Int32Array, vcpu: Vcpu, program: GuestProgram, position:
 
 function countCovered(program: GuestProgram, position: number, done: number): number {
   let covered = 0;
-  for (let index = position; index < position + done; index++) covered += program.covered[gfnAt(program, index)];
+  for (let index = position; index < position + done; index++)
+    covered += program.covered[gfnAt(program, index)];
   return covered;
 }
 
 /** Whether an entry of the TLB, or the one that a walk ended at, lets the access happen. */
 function allows(spte: number, write: number): boolean {
-  return isLeaf(spte) && (write === 0 || (spte & (Spte.Writable | Spte.Dirty)) === (Spte.Writable | Spte.Dirty));
+  return (
+    isLeaf(spte) && (write === 0 || (spte & (Spte.Writable | Spte.Dirty)) === (Spte.Writable | Spte.Dirty))
+  );
 }
 
 /**

@@ -15,7 +15,7 @@ export function hash(index: number, seed: number): number {
  * falls inside: less than two rounds on average. Counts are below 2^31.
  */
 export function permute(index: number, count: number, seed: number): number {
-  if (count <= 2) return count === 2 ? (index ^ (seed & 1)) : 0;
+  if (count <= 2) return count === 2 ? index ^ (seed & 1) : 0;
   const bits = 32 - Math.clz32(count - 1);
   const mask = 2 ** bits - 1;
   const shift = (bits + 1) >>> 1;

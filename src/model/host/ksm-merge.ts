@@ -106,7 +106,8 @@ function* tryToMergeOnePage(
       merged = true;
     } else {
       yield* t.spend(Cost.ksmCompare, 1);
-      merged = (yield* holds(t, mm, page, contents)) && (yield* replacePage(t, mm, page, pfn, kpage, original));
+      merged =
+        (yield* holds(t, mm, page, contents)) && (yield* replacePage(t, mm, page, pfn, kpage, original));
     }
   }
   yield* folioUnlock(t, mm, pfn);

@@ -1,14 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Cost } from '../costs.js';
 import { frameOf, Pte } from '../spte.js';
-import {
-  aloneOn,
-  entryOf,
-  invalidations,
-  ksmOf,
-  unaccounted,
-  type Alone,
-} from '../testing/host-machine.js';
+import { aloneOn, entryOf, invalidations, ksmOf, unaccounted, type Alone } from '../testing/host-machine.js';
 import { finish } from '../testing/sequential-thread.js';
 import { Tracepoint } from '../tracepoints.js';
 import { handleMmFault } from './handle-mm-fault.js';

@@ -69,7 +69,8 @@ export function layoutMm(
 const HOT_PT_LOCKS = 4096;
 
 function layoutKsm(layout: MemoryLayout, pages: number, settings: KsmSettings, classes: number): KsmState {
-  if (classes > MAX_KSM_CLASSES) throw new Error(`${classes} classes of contents, at most ${MAX_KSM_CLASSES}`);
+  if (classes > MAX_KSM_CLASSES)
+    throw new Error(`${classes} classes of contents, at most ${MAX_KSM_CLASSES}`);
   return {
     settings,
     contents: layout.alloc('ksm.contents', pages, 'shared'),

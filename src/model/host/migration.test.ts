@@ -78,7 +78,8 @@ describe('migrateFolio', () => {
     const { t, mm, mem } = alone;
     const folio = frameOf(entryOf(alone, PAGE));
     t.onAccess = (cell) => {
-      if (cell === mm.refcounts + folio && (mem[mm.ptes + PAGE] & Pte.Migration) !== 0) mem[mm.ptes + PAGE] = 0;
+      if (cell === mm.refcounts + folio && (mem[mm.ptes + PAGE] & Pte.Migration) !== 0)
+        mem[mm.ptes + PAGE] = 0;
     };
     move(alone, PAGE, folio);
     t.onAccess = undefined;

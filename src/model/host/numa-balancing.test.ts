@@ -109,7 +109,11 @@ describe('taskNumaWork', () => {
       [2 * PMD + 10, 4 * PMD],
       [2 * PMD, 3 * PMD],
     ]);
-    expect([2 * PMD + 9, 2 * PMD + 10, 3 * PMD].map((page) => marked(alone, page))).toEqual([false, true, true]);
+    expect([2 * PMD + 9, 2 * PMD + 10, 3 * PMD].map((page) => marked(alone, page))).toEqual([
+      false,
+      true,
+      true,
+    ]);
     expect(unaccounted(alone)).toEqual([]);
   });
 

@@ -9,10 +9,7 @@
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
 import { spinLock, spinUnlock } from '../locks/spinlock.js';
-import {
-  kvmMmuNotifierInvalidateRangeEnd,
-  kvmMmuNotifierInvalidateRangeStart,
-} from '../mmu-notifier.js';
+import { kvmMmuNotifierInvalidateRangeEnd, kvmMmuNotifierInvalidateRangeStart } from '../mmu-notifier.js';
 import type { Cell, Step, Thread } from '../operations.js';
 import { frameOf, makeEntry, Pte } from '../spte.js';
 import { HPAGE_PMD_NR } from './folios.js';

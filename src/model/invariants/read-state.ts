@@ -106,7 +106,7 @@ function visitChain(mem: Int32Array, head: number, gfn: number, level: number, v
 export function mapsFrame(mem: Int32Array, kvm: Kvm, asId: number, gfn: number, pfn: number): boolean {
   let found = false;
   const range = { asId, start: gfn, end: gfn + 1, active: true };
-  visitLeaves(mem, kvm, range, (first, spte, level) => {
+  visitLeaves(mem, kvm, range, (_first, spte, level) => {
     if (frameOf(spte) + (gfn & (pagesPerEntry(kvm, level) - 1)) === pfn) found = true;
   });
   return found;

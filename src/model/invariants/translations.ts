@@ -1,7 +1,9 @@
 /** noStaleTranslation, noUseAfterFree, noDirectRemap: who maps what, against what the host has. */
+import { HPAGE_PMD_NR } from '../host/folios.js';
+import { isHugePmd, pmdCell } from '../host/primary-mmu.js';
 import type { Kvm } from '../kvm.js';
 import { pagesPerEntry } from '../page-tables.js';
-import { frameOf, isLeaf } from '../spte.js';
+import { frameOf, isLeaf, Pte } from '../spte.js';
 import type { ActiveRange, ActiveRanges } from './active-ranges.js';
 import { GuestTlbs } from './guest-tlbs.js';
 import type { InvariantName } from './names.js';
@@ -46,7 +48,7 @@ export class Translations {
       this.violations.add('noUseAfterFree', `an SPTE maps gfn ${gfn} to ${pfn}, which is no page in use`);
     }
     const range = this.ranges.holding(this.#spaceOf(root), gfn, pages);
-    if (range !== undefined) this.#mappedInWindow('an SPTE', gfn, range);
+    if (range !== undefined) this.#mappedInWindow(mem, 'an SPTE', gfn, range);
     for (let offset = 0; offset < pages; offset++) this.#remember(pfn + offset, gfn + offset);
   }
 
@@ -56,10 +58,16 @@ export class Translations {
     if (!mapsFrame(mem, this.kvm, 0, gfn, pfn)) return;
     this.#remember(pfn, gfn);
     const range = this.ranges.holding(0, gfn, 1);
-    if (range !== undefined) this.#mappedInWindow('an SPTE', gfn, range);
+    if (range !== undefined) this.#mappedInWindow(mem, 'an SPTE', gfn, range);
   }
 
-  #mappedInWindow(what: string, gfn: number, { start, end }: ActiveRange): void {
+  /**
+   * A fault asks for its own gfn alone, so a huge SPTE may cover pages that change, as long as the host maps them with
+   * one huge entry too: before that entry is split or removed, its whole range is announced (__split_huge_pmd()).
+   */
+  #mappedInWindow(mem: Int32Array, what: string, gfn: number, { start, end }: ActiveRange): void {
+    const pmd = mem[pmdCell(this.kvm.mm, start)];
+    if (end - start < HPAGE_PMD_NR && isHugePmd(pmd) && (pmd & Pte.Present) !== 0) return;
     this.violations.add(
       'noStaleTranslation',
       `${what} maps gfn ${gfn} while pages ${start} to ${end} change`,
@@ -84,7 +92,7 @@ export class Translations {
     const pfn = frameOf(spte);
     this.#tlbs.fill(vcpu, gfn, pfn);
     const range = this.ranges.holding(0, gfn, 1);
-    if (range !== undefined) this.#mappedInWindow(`the TLB of vCPU ${vcpu}`, gfn, range);
+    if (range !== undefined) this.#mappedInWindow(mem, `the TLB of vCPU ${vcpu}`, gfn, range);
     if (!isPageInUse(mem, this.kvm.mm, pfn)) {
       this.violations.add(
         'noUseAfterFree',
@@ -127,7 +135,7 @@ export class Translations {
   #expectUnmapped(mem: Int32Array, part: GfnRange, range: ActiveRange): void {
     let first = -1;
     visitLeaves(mem, this.kvm, part, (gfn) => (first = first < 0 ? gfn : first));
-    if (first >= 0) this.#mappedInWindow('an SPTE still', first, range);
+    if (first >= 0) this.#mappedInWindow(mem, 'an SPTE still', first, range);
   }
 
   #expectNotCached(mem: Int32Array, part: GfnRange, { start, end }: ActiveRange): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Memslot } from '../kvm.js';
 import { RetPf } from '../page-fault-struct.js';
 import { SCRATCH_UNFLUSHED } from '../scratch.js';
-import { frameOf, isPresent } from '../spte.js';
+import { frameOf, isPresent, Spte } from '../spte.js';
 import { entryOf } from '../testing/host-machine.js';
 import { SequentialThread } from '../testing/sequential-thread.js';
 import {
@@ -179,5 +179,39 @@ describe('kvmRmapZapGfnRange', () => {
     expect(isPresent(translationOf(mem, kvm, vcpu, 6))).toBe(true);
     for (const each of kvm.vcpus) reload(alone, each);
     expect(shadowFaults(alone)).toEqual([]);
+  });
+});
+
+describe('huge pages', () => {
+  const huge = {
+    pages: 1024,
+    geometry: {},
+    populated: { huge: true, nodeOf: () => 0 },
+  };
+
+  it('are mapped as one, in the rmap of their level, and go as one', () => {
+    const alone = shadowOn(huge);
+    const { t, kvm, mem, vcpu } = alone;
+    const slot = slotOf(alone);
+    expect(touch(alone, vcpu, 700)).toBe(RetPf.Fixed);
+    const spte = translationOf(mem, kvm, vcpu, 512);
+    expect([frameOf(spte), spte & Spte.Huge]).toEqual([frameOf(entryOf(alone, 512)), Spte.Huge]);
+    expect(t.all(Tracepoint.kvmMmuSetSpte).map(([gfn, , , level]) => [gfn, level])).toEqual([[512, 2]]);
+    expect(chainOf(mem, gfnToRmap(kvm, slot, 700, 2))).toHaveLength(1);
+    expect(mem[kvm.shadow.usedPages]).toBe(3);
+    expect(run(kvmRmapZapGfnRange(t, kvm, slot, 900, 901, false, false))).toBe(true);
+    expect(t.all(Tracepoint.probeSpteZapped).map(([, gfn, , level]) => [gfn, level])).toEqual([[512, 2]]);
+    expect(shadowFaults(alone)).toEqual([]);
+  });
+
+  it('the flush before a yield stops at the page that the walk stands on, though a huge page goes on', () => {
+    const alone = shadowOn({ ...huge, change: { flushOnYield: 'ranged' } });
+    const { t, kvm, vcpu } = alone;
+    touch(alone, vcpu, 700);
+    setContended(alone, true);
+    t.preemptCount = 1;
+    expect(run(kvmRmapZapGfnRange(t, kvm, slotOf(alone), 100, 1024, true, false))).toBe(false);
+    // 4 KiB: the first head. 2 MiB: the first head, then the one of the page. 1 GiB: the first.
+    expect(t.all(Tracepoint.yield).map(([, , gfn]) => gfn)).toEqual([100, 100, 612, 100]);
   });
 });

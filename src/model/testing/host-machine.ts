@@ -1,9 +1,5 @@
 /** A machine with one thread that is alone on it, and what tests ask about its host memory. */
-import {
-  FolioFlag,
-  FREE_CELLS,
-  HPAGE_PMD_NR,
-} from '../host/folios.js';
+import { FolioFlag, FREE_CELLS, HPAGE_PMD_NR } from '../host/folios.js';
 import { entryInHugePmd, isHugePmd, PMD_TABLE } from '../host/primary-mmu.js';
 import { kernelPolicy } from '../kernels.js';
 import type { KsmState, Mm } from '../kvm.js';

@@ -132,8 +132,10 @@ export function shadowFaults(alone: Alone): string[] {
     .filter((table) => table !== 0)
     .map((table) => mem[shadow.tableOwners + table] ?? 0);
   const pages = [...new Set([...activePages(alone), ...held])];
-  if (mem[shadow.usedPages] !== pages.length) wrong.push(`${mem[shadow.usedPages]} pages counted, ${pages.length} in use`);
-  if (pages.length + listLength(mem, shadow.freeHead, Sp.next) !== shadow.pageCount) wrong.push('pages are lost');
+  if (mem[shadow.usedPages] !== pages.length)
+    wrong.push(`${mem[shadow.usedPages]} pages counted, ${pages.length} in use`);
+  if (pages.length + listLength(mem, shadow.freeHead, Sp.next) !== shadow.pageCount)
+    wrong.push('pages are lost');
   const tables = listLength(mem, kvm.tables.free, 0, (index) => tableCell(kvm, index));
   if (tables + pages.length !== kvm.tables.count) wrong.push('tables are lost');
   const chained = checkEntries(alone, pages, wrong);
@@ -144,7 +146,12 @@ export function shadowFaults(alone: Alone): string[] {
   return wrong;
 }
 
-function listLength(mem: Int32Array, head: number, link: number, cellOf = (value: number): number => value): number {
+function listLength(
+  mem: Int32Array,
+  head: number,
+  link: number,
+  cellOf = (value: number): number => value,
+): number {
   let length = 0;
   for (let value = mem[head] ?? 0; value !== 0; value = mem[cellOf(value) + link] ?? 0) length++;
   return length;
@@ -166,10 +173,14 @@ function checkEntries({ kvm, mem }: Alone, pages: number[], wrong: string[]): nu
       if (isTable(spte)) note((mem[shadow.tableOwners + frameOf(spte)] ?? 0) + Sp.parentPtes, first + index);
       if (!isLeaf(spte)) continue;
       const direct = (mem[sp + Sp.gfn] ?? 0) + index * pagesPerEntry(kvm, level);
-      const gfn = (role & Role.Direct) !== 0 ? direct : frameOf(mem[shadow.translations + first + index - kvm.tables.first] ?? 0);
+      const gfn =
+        (role & Role.Direct) !== 0
+          ? direct
+          : frameOf(mem[shadow.translations + first + index - kvm.tables.first] ?? 0);
       const slot = kvm.slots.find(({ baseGfn, pages: size }) => gfn >= baseGfn && gfn < baseGfn + size);
       const shift = kvm.geometry.bits * (level - 1);
-      if (slot !== undefined) note((slot.rmap[level - 1] ?? 0) + (gfn >>> shift) - (slot.baseGfn >>> shift), first + index);
+      if (slot !== undefined)
+        note((slot.rmap[level - 1] ?? 0) + (gfn >>> shift) - (slot.baseGfn >>> shift), first + index);
     }
   }
   let nodes = 0;
@@ -179,8 +190,10 @@ function checkEntries({ kvm, mem }: Alone, pages: number[], wrong: string[]): nu
     nodes += Math.max(0, chain.length - 1);
     const wanted = (expected.get(head) ?? []).toSorted((a, b) => a - b);
     const found = chain.toSorted((a, b) => a - b);
-    if (wanted.join() !== found.join()) wrong.push(`head ${head} has [${found.join()}], not [${wanted.join()}]`);
-    if (chain.some((sptep) => !isPresent(mem[sptep] ?? 0))) wrong.push(`head ${head} leads to an empty entry`);
+    if (wanted.join() !== found.join())
+      wrong.push(`head ${head} has [${found.join()}], not [${wanted.join()}]`);
+    if (chain.some((sptep) => !isPresent(mem[sptep] ?? 0)))
+      wrong.push(`head ${head} leads to an empty entry`);
   }
   return nodes;
 }

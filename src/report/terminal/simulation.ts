@@ -36,6 +36,7 @@ const STOPPED: Readonly<Record<SimulationResult['run']['stopped'], string>> = {
   end: 'to the end of the scenario',
   until: 'stopped by --until',
   interrupted: 'interrupted',
+  stuck: 'stuck: every thread waits',
   'max-events': 'stopped by --max-events',
 };
 
