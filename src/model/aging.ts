@@ -1,10 +1,10 @@
 'use coroutines';
 /**
- * Aging: clear_flush_young, clear_young and test_young of KVM's mmu notifier (virt/kvm/kvm_main.c), and kvm_age_gfn(),
- * kvm_test_age_gfn() (arch/x86/kvm/mmu/mmu.c, tdp_mmu.c), v5.13 to v7.3.
+ * Aging: clear_flush_young, clear_young and test_young of KVM's mmu notifier (virt/kvm/kvm_main.c), and
+ * kvm_age_gfn(), kvm_test_age_gfn() (arch/x86/kvm/mmu/mmu.c, tdp_mmu.c), v5.13 to v7.3.
  *
- * It never moves the sequence or the count of invalidations. Until 6.14 it takes mmu_lock for write, where no pre-check can
- * keep faults away from it; since 6.15 it takes no lock of the VM's.
+ * It never moves the sequence or the count of invalidations. Until 6.14 it takes mmu_lock for write, where no
+ * pre-check can keep faults away from it; since 6.15 it takes no lock of the VM's.
  */
 import { Cost } from './costs.js';
 import { SlotFlag, type Kvm, type Memslot } from './kvm.js';
@@ -24,7 +24,12 @@ import { frameOf, isLeaf, isTable, Spte } from './spte.js';
 import { kvmFlushRemoteTlbs } from './tlb-flush.js';
 import { Tracepoint } from './tracepoints.js';
 
-/** kvm_mmu_notifier_clear_flush_young(): whether the guest has used a page of [start, end) since it was last asked. */
+/**
+ * kvm_mmu_notifier_clear_flush_young(): whether the guest has used a page of [start, end) since it was last
+ * asked.
+ *
+ * @internal for tests
+ */
 export function* kvmMmuNotifierClearFlushYoung(
   t: Thread,
   kvm: Kvm,
@@ -41,7 +46,11 @@ export function* kvmMmuNotifierClearYoung(t: Thread, kvm: Kvm, start: number, en
   return yield* kvmAgeHvaRange(t, kvm, start, end, false, false);
 }
 
-/** kvm_mmu_notifier_test_young(): only asks. */
+/**
+ * kvm_mmu_notifier_test_young(): only asks.
+ *
+ * @internal for tests
+ */
 export function* kvmMmuNotifierTestYoung(t: Thread, kvm: Kvm, page: number): Step<boolean> {
   t.emit(Tracepoint.kvmTestAgeHva, page);
   return yield* kvmAgeHvaRange(t, kvm, page, page + 1, true, false);
@@ -79,7 +88,7 @@ function* kvmAgeHvaRange(
 }
 
 /** kvm_age_gfn(), kvm_test_age_gfn(): whether a page of [start, end) was used. */
-export function* kvmAgeGfn(
+function* kvmAgeGfn(
   t: Thread,
   kvm: Kvm,
   slot: Memslot,
@@ -151,8 +160,9 @@ function* ageTable(
 }
 
 /**
- * kvm_tdp_mmu_age_spte(): takes the accessed bit away. An exchange that fails is let be: somebody else has just changed
- * the entry, so it is young anyway. (Until 6.14 mmu_lock keeps zaps away, and one atomic operation clears the bit.)
+ * kvm_tdp_mmu_age_spte(): takes the accessed bit away. An exchange that fails is let be: somebody else has
+ * just changed the entry, so it is young anyway. (Until 6.14 mmu_lock keeps zaps away, and one atomic
+ * operation clears the bit.)
  */
 function* ageSpte(t: Thread, kvm: Kvm, sptep: Cell, spte: number): Step<void> {
   yield* t.spend(Cost.ageSpte, 1);
@@ -181,7 +191,9 @@ function* kvmRmapAgeGfnRange(
   return young;
 }
 
-/** The entries of one rmap. Without mmu_lock the bit in the head keeps the list together, but not the entries. */
+/**
+ * The entries of one rmap. Without mmu_lock the bit in the head keeps the list together, but not the entries.
+ */
 function* ageRmap(t: Thread, kvm: Kvm, head: Cell, testOnly: boolean): Step<boolean> {
   const lockless = kvm.policy.agingLock === 'lockless';
   const value = lockless ? yield* kvmRmapLockReadonly(t, head) : yield* t.loadPlain(head);

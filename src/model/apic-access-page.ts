@@ -1,7 +1,8 @@
 'use coroutines';
 /**
- * The APIC access page: vmx_set_apic_access_page_addr(), arch/x86/kvm/vmx/vmx.c, v5.10 to v7.3. A private page of the VM
- * whose host address stands in the VMCS of each vCPU, where no notifier can take it away: KVM has to write another one.
+ * The APIC access page: vmx_set_apic_access_page_addr(), arch/x86/kvm/vmx/vmx.c, v5.10 to v7.3. A private
+ * page of the VM whose host address stands in the VMCS of each vCPU, where no notifier can take it away: KVM
+ * has to write another one.
  */
 import { getUserPage } from './host/gup.js';
 import { putPage } from './host/folios.js';
@@ -20,8 +21,9 @@ function apicAccessSlot(kvm: Kvm): Memslot | undefined {
 }
 
 /**
- * kvm_vcpu_reload_apic_access_page(), for KVM_REQ_APIC_PAGE_RELOAD. Until 6.4 (policy no-retry) the address was written
- * without asking whether it still holds: an invalidation between the lookup and the write went unnoticed.
+ * kvm_vcpu_reload_apic_access_page(), for KVM_REQ_APIC_PAGE_RELOAD. Until 6.4 (policy no-retry) the address
+ * was written without asking whether it still holds: an invalidation between the lookup and the write went
+ * unnoticed.
  */
 export function* kvmMmuReloadApicAccessPage(t: Thread, vcpu: Vcpu): Step<void> {
   const { kvm } = vcpu;

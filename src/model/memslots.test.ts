@@ -69,31 +69,34 @@ describe('srcu', () => {
 describe('kvmSetMemslot', () => {
   const config = { slots: [{ pages: 16 }, { pages: 16 }], memslotsChange: true, vcpus: 2 };
 
-  it.each(['zap-after-srcu', 'zap-before-srcu'] as const)('deletes: mark, grace period, zap (%s)', (memslotDelete) => {
-    const alone = shadowOn({ ...config, change: { memslotDelete } });
-    const { kvm, t, mem, vcpu } = alone;
-    const [, slot] = slotsOf(alone);
-    touch(alone, vcpu, 17);
-    const reader = run(srcuReadLock(t, kvm));
-    const steps: string[] = [];
-    t.onWait = (cell) => {
-      steps.push(`waits for ${cell - kvm.srcu} with flags ${mem[slot.flags]}`);
-      steps.push(`zapped ${t.all(Tracepoint.kvmMmuZapAllFast).length}`);
-      run(srcuReadUnlock(t, kvm, reader));
-    };
-    run(kvmSetMemslot(t, kvm, MemslotChange.Delete, slot, undefined, 0));
-    expect(steps).toEqual([
-      `waits for 1 with flags ${SlotFlag.Valid | SlotFlag.Invalid}`,
-      memslotDelete === 'zap-after-srcu' ? 'zapped 0' : 'zapped 1',
-    ]);
-    expect(mem[slot.flags]).toBe(0);
-    expect(mem[kvm.slotsLock.tail]).toBe(0);
-    expect(mem[kvm.slotsGeneration]).toBe(2);
-    for (const each of kvm.vcpus) reload(alone, each);
-    expect(isPresent(translationOf(mem, kvm, vcpu, 17))).toBe(false);
-    expect(shadowFaults(alone)).toEqual([]);
-    expect([t.preemptCount, t.irqCount]).toEqual([0, 0]);
-  });
+  it.each(['zap-after-srcu', 'zap-before-srcu'] as const)(
+    'deletes: mark, grace period, zap (%s)',
+    (memslotDelete) => {
+      const alone = shadowOn({ ...config, change: { memslotDelete } });
+      const { kvm, t, mem, vcpu } = alone;
+      const [, slot] = slotsOf(alone);
+      touch(alone, vcpu, 17);
+      const reader = run(srcuReadLock(t, kvm));
+      const steps: string[] = [];
+      t.onWait = (cell) => {
+        steps.push(`waits for ${cell - kvm.srcu} with flags ${mem[slot.flags]}`);
+        steps.push(`zapped ${t.all(Tracepoint.kvmMmuZapAllFast).length}`);
+        run(srcuReadUnlock(t, kvm, reader));
+      };
+      run(kvmSetMemslot(t, kvm, MemslotChange.Delete, slot, undefined, 0));
+      expect(steps).toEqual([
+        `waits for 1 with flags ${SlotFlag.Valid | SlotFlag.Invalid}`,
+        memslotDelete === 'zap-after-srcu' ? 'zapped 0' : 'zapped 1',
+      ]);
+      expect(mem[slot.flags]).toBe(0);
+      expect(mem[kvm.slotsLock.tail]).toBe(0);
+      expect(mem[kvm.slotsGeneration]).toBe(2);
+      for (const each of kvm.vcpus) reload(alone, each);
+      expect(isPresent(translationOf(mem, kvm, vcpu, 17))).toBe(false);
+      expect(shadowFaults(alone)).toEqual([]);
+      expect([t.preemptCount, t.irqCount]).toEqual([0, 0]);
+    },
+  );
 
   it.each([
     ['all-fast', [1, 0]],
@@ -143,11 +146,12 @@ describe('kvmSetMemslot', () => {
       seen.push(mem[slot.flags]);
       mem[cell] = 0;
       // Another one begins before the update is awake.
-      if (seen.length === 1) t.onAccess = (accessed) => {
-        if (accessed !== kvm.mnInvalidateLock.tail) return;
-        t.onAccess = undefined;
-        mem[kvm.mnActiveInvalidateCount] = 1;
-      };
+      if (seen.length === 1)
+        t.onAccess = (accessed) => {
+          if (accessed !== kvm.mnInvalidateLock.tail) return;
+          t.onAccess = undefined;
+          mem[kvm.mnActiveInvalidateCount] = 1;
+        };
     };
     run(kvmSetMemslot(t, kvm, MemslotChange.Delete, slot, undefined, 0));
     expect(seen).toEqual(Array.from({ length: waits }, () => SlotFlag.Valid));

@@ -3,9 +3,9 @@
  * Memslots that change while vCPUs run, and the SRCU that protects their readers: virt/kvm/kvm_main.c and
  * kernel/rcu/srcutree.c, v5.10 to v7.3.
  *
- * The kernel keeps two sets of memslots and swaps a pointer. Here a memslot's flags are the pointer: Valid, Valid with
- * Invalid, or nothing, and a change of them is the swap. A slot that moves is two slots, of which one is active; no two
- * slots may hold the same gfn.
+ * The kernel keeps two sets of memslots and swaps a pointer. Here a memslot's flags are the pointer: Valid,
+ * Valid with Invalid, or nothing, and a change of them is the swap. A slot that moves is two slots, of which
+ * one is active; no two slots may hold the same gfn.
  */
 import { Cost } from './costs.js';
 import { SlotFlag, type Kvm, type Memslot } from './kvm.js';
@@ -18,8 +18,9 @@ export const MemslotChange = { Create: 0, Delete: 1, Move: 2, FlagsOnly: 3 } as 
 export type MemslotChange = (typeof MemslotChange)[keyof typeof MemslotChange];
 
 /**
- * srcu_read_lock(&kvm->srcu). Its cells are the index that new readers take, and how many readers each index has. The kernel counts per CPU, so that readers do not meet; a machine whose memslots never
- * change does not count at all.
+ * srcu_read_lock(&kvm->srcu). Its cells are the index that new readers take, and how many readers each index
+ * has. The kernel counts per CPU, so that readers do not meet; a machine whose memslots never change does not
+ * count at all.
  *
  * @returns the index to unlock
  */
@@ -36,8 +37,11 @@ export function* srcuReadUnlock(t: Thread, kvm: Kvm, index: number): Step<void> 
 }
 
 /**
- * synchronize_srcu_expedited(&kvm->srcu): when it returns, every reader that began before is done. srcu_advance_state():
- * readers may have taken the old index and not counted yet, so both counts are awaited, one before the flip.
+ * synchronize_srcu_expedited(&kvm->srcu): when it returns, every reader that began before is done.
+ * srcu_advance_state(): readers may have taken the old index and not counted yet, so both counts are awaited,
+ * one before the flip.
+ *
+ * @internal for tests
  */
 export function* synchronizeSrcu(t: Thread, kvm: Kvm): Step<void> {
   yield* t.smpMb();
@@ -89,8 +93,8 @@ export function* kvmSetMemslot(
 }
 
 /**
- * kvm_invalidate_memslot(): a slot that goes away is marked first, so that nobody maps it any more, and then zapped. What
- * is zapped before every reader has seen the mark may be mapped again by one that has not.
+ * kvm_invalidate_memslot(): a slot that goes away is marked first, so that nobody maps it any more, and then
+ * zapped. What is zapped before every reader has seen the mark may be mapped again by one that has not.
  */
 function* kvmInvalidateMemslot(t: Thread, kvm: Kvm, slot: Memslot): Step<void> {
   const marked = (yield* t.load(slot.flags)) | SlotFlag.Invalid;
@@ -108,8 +112,9 @@ function* kvmArchFlushShadowMemslot(t: Thread, kvm: Kvm, slot: Memslot): Step<vo
 }
 
 /**
- * kvm_swap_active_memslots(), install_new_memslots() before 5.17, without the grace period: not while an invalidation is
- * between its start and its end, or the two would see different memslots. A stream of invalidations keeps it waiting.
+ * kvm_swap_active_memslots(), install_new_memslots() before 5.17, without the grace period: not while an
+ * invalidation is between its start and its end, or the two would see different memslots. A stream of
+ * invalidations keeps it waiting.
  *
  * @param created a slot that becomes active in the same swap
  */

@@ -49,7 +49,8 @@ export function* kvmMmuNotifierInvalidateRangeStart(
 export function* kvmMmuNotifierInvalidateRangeEnd(t: Thread, kvm: Kvm, start: number, end: number): Step<void> {
   t.emit(Tracepoint.probeEndEntered, start, end);
   yield* kvmHandleHvaRangeEnd(t, kvm, start, end);
-  if (kvm.policy.activeCount === 'on-memslot-hit' && !hitsMemslot(t, kvm, start, end)) return;
+  const elided = kvm.policy.activeCount === 'on-memslot-hit' || kvm.policy.endElision === 'no-memslot';
+  if (elided && !hitsMemslot(t, kvm, start, end)) return;
   yield* spinLock(t, kvm.mnInvalidateLock);
   if (kvm.policy.pfnCache === 'own-seq') {
     yield* t.store(kvm.gpcInvalidateSeq, t.mem[kvm.gpcInvalidateSeq] + 1);
@@ -135,6 +136,17 @@ function* kvmMmuUnmapGfnRange(
     yield* kvmMmuInvalidateRangeAdd(t, kvm, startGfn, endGfn, startPage, endPage);
   }
   return flush;
+}
+
+/**
+ * kvm_mmu_notifier_change_pte(), until 6.9: KSM and copy on write told KVM the new page. It comes inside an invalidation,
+ * which has removed the SPTE before, so it finds nothing to change; what it costs is one more mmu_lock for write.
+ */
+export function* kvmMmuNotifierChangePte(t: Thread, kvm: Kvm): Step<void> {
+  if ((yield* t.load(kvm.mmuInvalidateInProgress)) === 0) return;
+  yield* writeLock(t, kvm);
+  yield* t.spend(Cost.tdpIterStep, kvm.geometry.levels);
+  yield* writeUnlock(t, kvm);
 }
 
 /** Whether a range of host pages overlaps an active memslot. Memslots do not change under an invalidation. */

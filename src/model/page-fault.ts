@@ -46,6 +46,8 @@ export function* kvmMmuPageFault(
     t.emit(Tracepoint.probeFaultEnd, vcpu.id, gfn, result);
     if (result !== RetPf.Retry || kvm.policy.retry === 're-enter') break;
     if (yield* t.stopped()) break;
+    // The compiler kept the first answer in a register: nothing that others do ends this loop.
+    if (kvm.policy.preCheckRepeats === 'spin-on-cached-value') yield* t.spinUntil(vcpu.position, 0, 1);
     // Proposals: stay in the kernel and look again, or sleep until no invalidation is in progress.
     if (kvm.policy.retry === 'wait-for-end') yield* t.waitUntil(kvm.mmuInvalidateInProgress, -1, 0);
     else yield* t.condResched();
@@ -99,7 +101,8 @@ export function* kvmFaultinPfn(t: Thread, vcpu: Vcpu): Step<RetPf> {
     fault.mmuSeq = yield* t.loadPlain(kvm.mmuInvalidateSeq);
     if (policy.snapshotBarrier === 'rmb') yield* t.smpRmb();
   }
-  if (slot === undefined) {
+  const flags = slot === undefined ? 0 : yield* t.load(slot.flags);
+  if (slot === undefined || (flags & SlotFlag.Valid) === 0) {
     fault.slot = 0;
     fault.pfn = Pfn.NoSlot;
     fault.mapWritable = 0;
@@ -107,7 +110,6 @@ export function* kvmFaultinPfn(t: Thread, vcpu: Vcpu): Step<RetPf> {
   }
   fault.slot = slot.id + 1;
   fault.maxLevel = kvm.geometry.maxLeafLevel;
-  const flags = yield* t.load(slot.flags);
   if ((flags & SlotFlag.Invalid) !== 0) return faultRetry(t, vcpu, fault, Detection.Other);
   fault.hva = fault.gfn - slot.baseGfn + slot.userspacePage;
   if (yield* preCheck1(t, vcpu, fault)) {

@@ -14,7 +14,9 @@ import { run } from './testing/shadow-machine.js';
 import { Tracepoint } from './tracepoints.js';
 
 /** 8 pages of guest memory and 8 outside of every memslot; two caches, the second of page 10. */
-function machine(change: Record<string, string> = {}): Alone & { caches: readonly [PfnCache, PfnCache]; vcpu: Vcpu } {
+function machine(
+  change: Record<string, string> = {},
+): Alone & { caches: readonly [PfnCache, PfnCache]; vcpu: Vcpu } {
   const alone = aloneOn({
     pages: 8,
     outsidePages: 8,

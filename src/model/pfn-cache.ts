@@ -32,6 +32,7 @@ export function* gfnToPfnCacheInvalidateStart(
  * __kvm_gpc_refresh() of a cache that is no longer valid.
  *
  * @returns false when the host has no memory for the page
+ * @internal for tests
  */
 export function* kvmGpcRefresh(t: Thread, kvm: Kvm, cache: PfnCache): Step<boolean> {
   yield* mutexLock(t, cache.refreshLock);
@@ -76,8 +77,9 @@ function* hvaToPfnRetry(t: Thread, kvm: Kvm, cache: PfnCache): Step<boolean> {
 /**
  * mmu_notifier_retry_cache(): any invalidation in progress, of whatever range; then the sequence.
  *
- * The count covers the time before the cache is told, which mmu_invalidate_in_progress does not. mmu_invalidate_seq, as
- * kernels until 6.12 compare, moves only when a memslot was hit; a cache need not lie in one.
+ * The count covers the time before the cache is told, which mmu_invalidate_in_progress does not.
+ * mmu_invalidate_seq, as kernels until 6.12 compare, moves only when a memslot was hit; a cache need not lie
+ * in one.
  */
 function* mmuNotifierRetryCache(t: Thread, kvm: Kvm, seqCell: number, seq: number): Step<boolean> {
   if ((yield* t.loadPlain(kvm.mnActiveInvalidateCount)) !== 0) return true;

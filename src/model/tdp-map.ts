@@ -19,7 +19,7 @@ import {
   tableCell,
 } from './page-tables.js';
 import { faultRetry } from './fault-retry.js';
-import { FROZEN_SPTE, frameOf, isLeaf, isPresent, isTable, makeEntry, Spte } from './spte.js';
+import { FROZEN_SPTE, frameOf, isLeaf, isPresent, isTable, makeEntry, NONPRESENT_SPTE, Spte } from './spte.js';
 import { iterOf, tdpIterNext, tdpIterStart, type TdpIter } from './tdp-iter.js';
 import { handleRemovedPt } from './tdp-mmu.js';
 import { kvmFlushRemoteTlbs } from './tlb-flush.js';
@@ -67,7 +67,7 @@ function isFrozen(kvm: Kvm, spte: number): boolean {
  */
 export function* kvmMmuHugepageAdjust(t: Thread, kvm: Kvm, fault: PageFault, slot: Memslot | undefined): Step<void> {
   fault.goalLevel = 1;
-  if (slot === undefined || fault.maxLevel < 2 || kvm.geometry.maxLeafLevel < 2) return;
+  if (slot === undefined || fault.pfn < 0 || fault.maxLevel < 2 || kvm.geometry.maxLeafLevel < 2) return;
   if (((yield* t.load(slot.flags)) & SlotFlag.LogDirty) !== 0) return;
   const early = kvm.policy.hostLevel === 'before-recheck';
   const level = early ? fault.hostLevel : yield* hostPfnMappingLevel(t, kvm.mm, fault.hva);
@@ -86,10 +86,34 @@ function* tdpMmuLinkSp(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boo
 }
 
 /**
+ * tdp_mmu_zap_spte_atomic(), until 6.11: the huge entry is frozen, flushed, and only then free for a table; nobody may
+ * map anything there while a TLB may still hold the huge page.
+ */
+function* tdpMmuZapSpteAtomic(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean> {
+  const huge = iter.oldSpte;
+  const early = kvm.policy.unfreeze === 'before-flush';
+  const meanwhile = early ? NONPRESENT_SPTE : FROZEN_SPTE;
+  if ((yield* t.cmpxchg(iter.sptep, huge, meanwhile, Order.Full)) !== huge) return false;
+  if (!early) t.emit(Tracepoint.probeFrozen, iter.sptep, 1);
+  t.emit(Tracepoint.kvmTdpMmuSpteChanged, root.asId, iter.gfn, iter.level, huge, meanwhile);
+  t.emit(Tracepoint.probeSpteZapped, root.index, iter.gfn, huge, iter.level);
+  yield* kvmFlushRemoteTlbs(t, kvm);
+  if (!early) {
+    yield* t.store(iter.sptep, NONPRESENT_SPTE);
+    t.emit(Tracepoint.probeFrozen, iter.sptep, 0);
+  }
+  iter.oldSpte = NONPRESENT_SPTE;
+  return true;
+}
+
+/**
  * tdp_mmu_split_huge_page(): a table that maps what the huge page maps, entry by entry, takes its place. Since 6.2 with one
- * exchange; the policy `unfreeze` has the older form, which frees the entry in two steps.
+ * exchange; the policy `hugeSplit` has the older form.
  */
 function* tdpMmuSplitHugePage(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean> {
+  if (kvm.policy.hugeSplit === 'zap-first') {
+    return (yield* tdpMmuZapSpteAtomic(t, kvm, root, iter)) && (yield* tdpMmuLinkSp(t, kvm, root, iter));
+  }
   const table = yield* allocTable(t, kvm);
   if (table === 0) return false;
   const huge = iter.oldSpte;
@@ -99,16 +123,6 @@ function* tdpMmuSplitHugePage(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): S
   // Nobody else sees the new table yet.
   for (let index = 0; index < pages; index++) t.mem[first + index] = makeEntry(frameOf(huge) + index, flags);
   yield* t.spend(Cost.makeSpte, pages);
-  if (kvm.policy.unfreeze === 'before-flush') {
-    // REMOVED_SPTE, then nothing, and only then the flush (tdp_mmu_zap_spte_atomic() put the wrong way round).
-    if ((yield* t.cmpxchg(iter.sptep, huge, 0, Order.Full)) !== huge) {
-      freeUnusedTable(t, kvm, table);
-      return false;
-    }
-    t.emit(Tracepoint.probeSpteZapped, root.index, iter.gfn, huge, iter.level);
-    iter.oldSpte = 0;
-    return yield* linkTable(t, kvm, root, iter, table);
-  }
   if (!(yield* linkTable(t, kvm, root, iter, table))) return false;
   t.emit(Tracepoint.kvmMmuSplitHugePage, iter.gfn, huge, iter.level, 0);
   return true;

@@ -89,8 +89,8 @@ export function* kvmTdpMmuUnmapGfnRange(
     if (kvm.policy.notifierUnmap === 'skip-invalid-roots' && t.mem[root.invalid] !== 0) continue;
     // for_each_tdp_mmu_root_yield_safe(): a reference keeps the root alive while the lock is dropped.
     if (yieldSafe && !(yield* kvmTdpMmuTryGetRoot(t, root))) continue;
-    const needs = yield* zapLeafs(t, kvm, root, start, end, canYield, flush);
-    flush = kvm.policy.flushAcrossRoots === 'last-only' ? needs && !flush : needs;
+    const before = flush && kvm.policy.flushAcrossRoots === 'accumulate';
+    flush = yield* zapLeafs(t, kvm, root, start, end, canYield, before);
     if (yieldSafe) yield* kvmTdpMmuPutRoot(t, kvm, root);
   }
   return flush;
@@ -114,7 +114,11 @@ function* zapLeafs(
   while (iter.valid && iter.gfn < end) {
     if (canYield && (yield* tdpMmuIterCondResched(t, kvm, iter, flush, false))) {
       flush = flushAfterYield(kvm, flush);
-    } else if (isLeaf(iter.oldSpte)) {
+      yield* tdpIterNext(t, kvm, iter);
+      continue;
+    }
+    if (canYield && kvm.policy.flushOnYield === 'forgotten') flush = false;
+    if (isLeaf(iter.oldSpte)) {
       if (yield* zapEntry(t, kvm, root, iter)) flush = true;
     } else if (subtrees && isTable(iter.oldSpte) && covers(kvm, iter, start, end)) {
       const old = yield* t.xchg(iter.sptep, NONPRESENT_SPTE, Order.Full);

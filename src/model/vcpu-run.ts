@@ -25,10 +25,12 @@ export function* vcpuThread(
   numa: NumaSettings | undefined,
 ): Step<void> {
   while (!(yield* t.stopped())) {
-    const srcu = yield* srcuReadLock(t, vcpu.kvm);
     const reason = yield* vcpuEnterGuest(t, vcpu, program);
-    if (reason === ExitReason.PageFault) yield* handlePageFault(t, vcpu);
-    yield* srcuReadUnlock(t, vcpu.kvm, srcu);
+    if (reason === ExitReason.PageFault) {
+      const srcu = yield* srcuReadLock(t, vcpu.kvm);
+      yield* handlePageFault(t, vcpu);
+      yield* srcuReadUnlock(t, vcpu.kvm, srcu);
+    }
     // xfer_to_guest_mode_handle_work(): reschedule, signals, task work. The NUMA scan runs here, in a vCPU.
     yield* t.exitToUserModeResched();
     if (numa !== undefined && (yield* t.taskWorkPending())) yield* taskNumaWork(t, vcpu.kvm.mm, numa);
@@ -42,12 +44,14 @@ function* handlePageFault(t: Thread, vcpu: Vcpu): Step<void> {
   const { gfn, write, present } = fault;
   t.emit(Tracepoint.kvmPageFault, vcpu.id, gfn, errorCodeOf(fault));
   const result = yield* kvmMmuPageFault(t, vcpu, gfn, write, present);
-  if (result === RetPf.Emulate) faultOf(t, vcpu).retries = 0;
+  // x86_emulate_instruction(): the access has happened, though not by the processor.
+  if (result === RetPf.Emulate) t.mem[vcpu.position] += 1;
 }
 
 /** vcpu_enter_guest(): requests, the announcement, the guest, and back. Returns why the guest exited. */
 export function* vcpuEnterGuest(t: Thread, vcpu: Vcpu, program: GuestProgram): Step<number> {
   const { entryOrder } = vcpu.kvm.policy;
+  const srcu = yield* srcuReadLock(t, vcpu.kvm);
   if ((yield* t.load(vcpu.requests)) !== 0) yield* serviceRequests(t, vcpu);
   if (t.mem[vcpu.root] === 0) yield* kvmMmuReload(t, vcpu);
   yield* t.preemptDisable();
@@ -56,6 +60,8 @@ export function* vcpuEnterGuest(t: Thread, vcpu: Vcpu, program: GuestProgram): S
   // requests-then-mode looks for requests too early: one that comes now is missed.
   const early = entryOrder === 'requests-then-mode' ? yield* t.load(vcpu.requests) : 0;
   yield* t.storeRelease(vcpu.mode, VcpuMode.InGuest);
+  // kvm_vcpu_srcu_read_unlock(): a guest does not keep memslot updates waiting.
+  yield* srcuReadUnlock(t, vcpu.kvm, srcu);
   if (entryOrder === 'mode-then-requests') yield* t.smpMb();
   const requests = entryOrder === 'requests-then-mode' ? early : yield* t.load(vcpu.requests);
   const kicked = (yield* t.load(vcpu.mode)) === VcpuMode.ExitingGuest;

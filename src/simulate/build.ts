@@ -39,6 +39,7 @@ export function buildSimulation(setup: SimulationSetup): Simulation {
     machine: setup.machine,
     costs: setup.costs,
     preempt: setup.policy.preempt,
+    boostsHolders: setup.policy.lock === 'rt' && setup.policy.rtWriterInheritance === 'boost',
     hz: setup.hz,
     seed: setup.seed,
     quantumNs: Number((globalThis as {Q?: number}).Q ?? QUANTUM_NS),
@@ -68,6 +69,8 @@ function machineConfig(setup: SimulationSetup): MachineConfig {
     cpuNodes: Array.from({ length: machine.cpus }, (_, cpu) => Math.floor(cpu / cpusPerNode)),
     thp: huge,
     migratesMisplaced: setup.storms.some((storm) => storm.kind === 'numa-balancing' && storm.migrate),
+    // vCPUs that have not run since still hold roots of earlier memslots.
+    roots: setup.storms.some(({ kind }) => kind === 'memslot') ? 8 : 3,
     memslotsChange: setup.storms.some(({ kind }) => kind === 'memslot'),
     ...(guest.prefault ? { populated: { huge, nodeOf: nodeOfFirstTouch(setup) } } : {}),
     ...(ksm === undefined ? {} : { ksm }),

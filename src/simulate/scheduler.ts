@@ -19,10 +19,12 @@ export class Scheduler {
   readonly #sim: Simulator;
   readonly #model: Policy['preempt'];
   readonly #sliceNs: number;
+  readonly #boosts: boolean;
 
-  constructor(sim: Simulator, model: Policy['preempt']) {
+  constructor(sim: Simulator, model: Policy['preempt'], boosts: boolean) {
     this.#sim = sim;
     this.#model = model;
+    this.#boosts = boosts;
     this.#sliceNs = BASE_SLICE_NS * (1 + Math.log2(Math.min(sim.cpus.length, 8)));
   }
 
@@ -59,6 +61,8 @@ export class Scheduler {
 
   /** resched_curr(), resched_curr_lazy() */
   #ask(cpu: Cpu): void {
+    // Priority inheritance: who holds mmu_lock runs on, as urgent as whoever waits for it.
+    if (this.#boosts && (cpu.current?.heldSince ?? -1) >= 0) return;
     if (this.#model === 'lazy' && !cpu.needReschedLazy) cpu.needReschedLazy = true;
     else cpu.needResched = true;
   }

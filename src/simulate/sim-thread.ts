@@ -307,6 +307,7 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
 
   emit(point: Tracepoint, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
     if (point === Tracepoint.lockAcquired) this.heldSince = this.local;
+    else if (point === Tracepoint.lockReleased) this.heldSince = -1;
     this.sim.emit(this, point, a, b, c, d, e, f);
   }
 }

@@ -56,6 +56,7 @@ function world(preempt: Policy['preempt'] = 'full', cpus = 2, quantumNs = 0): Wo
     machine: { cpus, sockets: 1, nodes: 1, smt: 1, coresPerCache: 1 },
     costs: costs(),
     preempt,
+    boostsHolders: false,
     hz: 250,
     seed: 1,
     quantumNs,

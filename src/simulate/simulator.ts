@@ -36,6 +36,8 @@ export interface SimulatorOptions {
   readonly machine: MachineSetup;
   readonly costs: CostTable;
   readonly preempt: Policy['preempt'];
+  /** Holders of mmu_lock are not preempted (PREEMPT_RT's priority inheritance). */
+  readonly boostsHolders: boolean;
   readonly hz: number;
   readonly seed: number;
   /** ns that a CPU may be ahead of others. */
@@ -110,7 +112,7 @@ export class Simulator {
     this.random = new Random(options.seed);
     this.quantum = options.quantumNs;
     this.cpus = Array.from({ length: machine.cpus }, (_, id) => new Cpu(id));
-    this.scheduler = new Scheduler(this, options.preempt);
+    this.scheduler = new Scheduler(this, options.preempt, options.boostsHolders);
     this.#tickNs = 1e9 / options.hz;
     this.#numaPeriodNs = options.numaScanPeriodNs;
     this.#numaNextScan = options.numaScanDelayNs;

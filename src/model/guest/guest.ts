@@ -2,8 +2,8 @@
 /**
  * The processor in guest mode: TLB, page walk, and the exits that they lead to.
  *
- * The TLB belongs to the vCPU that runs, so looking into it is no operation; what it holds may be stale, and that is the
- * point. Page tables are shared and read entry by entry.
+ * The TLB belongs to the vCPU that runs, so looking into it is no operation; what it holds may be stale,
+ * and that is the point. Page tables are shared and read entry by entry.
  */
 import { Cost } from '../costs.js';
 import type { Kvm, Vcpu } from '../kvm.js';
@@ -21,7 +21,8 @@ export const ExitReason = { PageFault: 0, Interrupt: 1, Done: 2 } as const;
 const BATCH = 128;
 
 /**
- * Runs the guest until it must exit. For a page fault, gfn, write and present of the vCPU's PageFault say which.
+ * Runs the guest until it must exit. For a page fault, gfn, write and present of the vCPU's PageFault say
+ * which.
  *
  * @returns a value of ExitReason
  */
@@ -83,7 +84,8 @@ function allows(spte: number, write: number): boolean {
 }
 
 /**
- * The page walk of the processor: reads each level, sets accessed and dirty bits in the last, and fills the TLB.
+ * The page walk of the processor: reads each level, sets accessed and dirty bits in the last, and fills the
+ * TLB.
  *
  * @returns the entry that it ended at; when that does not allow the access, the guest exits
  */

@@ -11,8 +11,8 @@ export function hash(index: number, seed: number): number {
 }
 
 /**
- * Where `index` of 0 .. count-1 goes: each place exactly once. A bijection of the next power of two, walked until it
- * falls inside: less than two rounds on average. Counts are below 2^31.
+ * Where `index` of 0 .. count-1 goes: each place exactly once. A bijection of the next power of two, walked
+ * until it falls inside: less than two rounds on average. Counts are below 2^31.
  */
 export function permute(index: number, count: number, seed: number): number {
   if (count <= 2) return count === 2 ? index ^ (seed & 1) : 0;

@@ -1,6 +1,6 @@
 /**
- * What a vCPU's guest does: one access after another, each a pure function of its number, so that a guest that is
- * interrupted needs to remember nothing but how far it got.
+ * What a vCPU's guest does: one access after another, each a pure function of its number, so that a guest
+ * that is interrupted needs to remember nothing but how far it got.
  */
 
 import { hash } from './permutation.js';
@@ -12,7 +12,10 @@ export interface GuestProgram {
   readonly pages: number;
   /** strided: pages from one access to the next. */
   readonly stridePages: number;
-  /** hot-set: how many pages are hot, whether they are spread over the region, and the share of accesses to them. */
+  /**
+   * hot-set: how many pages are hot, whether they are spread
+   * over the region, and the share of accesses to them.
+   */
   readonly hotPages: number;
   readonly hotSpread: boolean;
   readonly hotShare: number;
@@ -28,7 +31,10 @@ export interface GuestProgram {
   readonly accesses: number;
   /** 1 for each guest frame in the range of a storm. */
   readonly covered: Uint8Array;
-  /** Share of accesses to covered frames, with the frames of the region apart; undefined: as the pattern has it. */
+  /**
+   * Share of accesses to covered frames, with the frames
+   * of the region apart; undefined: as the pattern has it.
+   */
   readonly coveredShare?: {
     readonly share: number;
     readonly covered: Int32Array;

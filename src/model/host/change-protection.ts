@@ -2,8 +2,9 @@
 /**
  * change_protection(): rewrites the entries of a range. mm/mprotect.c, v5.10 to v7.3.
  *
- * The policy numaRange says where the notifier opens: until 6.11 once per PUD, at its first populated PMD
- * (change_pmd_range()); since 6.12 at the first populated PUD, for all that follows (change_pud_range(), 7f06e3aa2e83).
+ * The policy numaRange says where the notifier opens: until 6.11 once per PUD,
+ * at its first populated PMD (change_pmd_range()); since 6.12 at the first
+ * populated PUD, for all that follows (change_pud_range(), 7f06e3aa2e83).
  */
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
@@ -146,7 +147,10 @@ function* changePteRange(t: Thread, mm: Mm, start: number, end: number, protecti
   return pages;
 }
 
-/** Whether an entry is rewritten. NUMA leaves alone what is so already, and pages that several processes or KSM share. */
+/**
+ * Whether an entry is rewritten. NUMA leaves alone what is
+ * so already, and pages that several processes or KSM share.
+ */
 function changesEntry(t: Thread, mm: Mm, entry: number, protection: number): boolean {
   if ((entry & Pte.Present) === 0) return false;
   if (protection !== NewProtection.Numa) return true;

@@ -1,11 +1,11 @@
 'use coroutines';
 /**
- * Page frames of the host: allocation by NUMA node, reference counts, folios of 1 and of 512 pages.
- * mm/page_alloc.c, include/linux/mm.h.
+ * Page frames of the host: allocation by NUMA node, reference counts,
+ * folios of 1 and of 512 pages. mm/page_alloc.c, include/linux/mm.h.
  *
- * The kernel hands out single pages from per-CPU lists that nobody contends for, so taking one is no operation that
- * another thread could come between; only the lists of whole blocks have a lock, as the zones have. Pages of a block
- * that was opened do not join to a block again.
+ * The kernel hands out single pages from per-CPU lists that nobody contends for, so taking one is no
+ * operation that another thread could come between; only the lists of whole blocks have a lock, as the
+ * zones have. Pages of a block that was opened do not join to a block again.
  */
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
@@ -68,7 +68,10 @@ export function initFolios(mem: Int32Array, mm: Mm): void {
   }
 }
 
-/** Takes a free page of a node without any operation, opening a block if there is one; 0 when the node has none. */
+/**
+ * Takes a free page of a node without any operation, opening
+ * a block if there is one; 0 when the node has none.
+ */
 export function takeFreePage(mem: Int32Array, mm: Mm, node: number): number {
   const heads = mm.freeHeads + node * FREE_CELLS;
   const free = mem[heads + FREE_PAGE];
@@ -114,7 +117,10 @@ export function isLarge(t: Thread, mm: Mm, pfn: number): boolean {
   return (t.mem[mm.pfnFlags + pfn] & (FolioFlag.Head | FolioFlag.Tail)) !== 0;
 }
 
-/** alloc_pages_node() with __GFP_THISNODE, its time spent by the caller: one page of that node with one reference, or 0. */
+/**
+ * alloc_pages_node() with __GFP_THISNODE, its time spent by
+ * the caller: one page of that node with one reference, or 0.
+ */
 export function* allocPageThisNode(t: Thread, mm: Mm, node: number): Step<number> {
   const heads = mm.freeHeads + node * FREE_CELLS;
   // rmqueue_bulk(): the zone's lock is taken only to open a block.

@@ -242,7 +242,8 @@ describe('NUMA hinting faults', () => {
     ask(alone, 700, 0);
     expect(invalidations(alone)).toEqual([]);
     setFlags(alone, 700, Pte.ProtNone, 0);
-    // The reference that the fault before holds keeps the page where it is; the attempt is an invalidation all the same.
+    // The reference that the fault before holds keeps the page where it is; the attempt is an invalidation
+    // all the same.
     const { pfn } = ask(alone, 700, 0);
     expect(nodeOfPfn(alone.t, alone.mm, pfn)).toBe(0);
     expect(invalidations(alone)).toEqual([[700, 701]]);

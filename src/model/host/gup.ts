@@ -1,6 +1,7 @@
 'use coroutines';
 /**
- * What KVM asks the primary MMU: hva_to_pfn(), virt/kvm/kvm_main.c, over get_user_pages(), mm/gup.c, v5.10 to v7.3.
+ * What KVM asks the primary MMU: hva_to_pfn(), virt/kvm/kvm_main.c,
+ * over get_user_pages(), mm/gup.c, v5.10 to v7.3.
  */
 import { Cost } from '../costs.js';
 import type { Mm, Vcpu } from '../kvm.js';
@@ -14,8 +15,9 @@ import { mmapReadLock, mmapReadUnlock } from './mmap-lock.js';
 import { isHugePmd, lookupEntry, permits, pmdCell, ptLock, ptUnlock } from './primary-mmu.js';
 
 /**
- * hva_to_pfn(), for the fault of a vCPU: sets its pfn, mapWritable and holdsRef. First without any lock, and then only for
- * a page that may be written; else under mmap_lock, with whatever fault of the host that takes.
+ * hva_to_pfn(), for the fault of a vCPU: sets its pfn, mapWritable and holdsRef. First without any lock,
+ * and then only for a page that may be written; else under mmap_lock, with whatever fault of the host that
+ * takes.
  *
  * @returns Continue with the page, or Invalid when the host has no memory left (the kernel's -EFAULT)
  */
@@ -52,8 +54,8 @@ export function* hvaToPfn(t: Thread, vcpu: Vcpu): Step<RetPf> {
 }
 
 /**
- * get_user_page_fast_only(): interrupts off, so that no table of PTEs goes away; a reference; and a second look, because
- * the page may have gone in between.
+ * get_user_page_fast_only(): interrupts off, so that no table of PTEs goes away; a reference; and a second
+ * look, because the page may have gone in between.
  *
  * @returns the frame, with a reference, or 0
  */
@@ -73,7 +75,10 @@ export function* getUserPageFastOnly(t: Thread, mm: Mm, page: number, write: num
   return pfn;
 }
 
-/** hva_to_pfn() for KVM's own use of a page, outside of faults: the frame, with a reference, or 0 without memory. */
+/**
+ * hva_to_pfn() for KVM's own use of a page, outside of
+ * faults: the frame, with a reference, or 0 without memory.
+ */
 export function* getUserPage(t: Thread, mm: Mm, page: number, write: number): Step<number> {
   const pfn = yield* getUserPageFastOnly(t, mm, page, 1);
   if (pfn !== 0) return pfn;
@@ -94,7 +99,10 @@ function* getUserPagesUnlocked(t: Thread, mm: Mm, page: number, write: number): 
   return pfn;
 }
 
-/** follow_page_mask() with FOLL_GET and FOLL_HONOR_NUMA_FAULT: a reference to the page if it permits the access, or 0. */
+/**
+ * follow_page_mask() with FOLL_GET and FOLL_HONOR_NUMA_FAULT:
+ * a reference to the page if it permits the access, or 0.
+ */
 export function* followPage(t: Thread, mm: Mm, page: number, write: number): Step<number> {
   yield* ptLock(t, mm, page);
   const entry = yield* lookupEntry(t, mm, page);
@@ -105,8 +113,8 @@ export function* followPage(t: Thread, mm: Mm, page: number, write: number): Ste
 }
 
 /**
- * host_pfn_mapping_level(), arch/x86/kvm/mmu/mmu.c: how large the host maps a page right now, 1 or 2. Sound only while an
- * invalidation cannot come in between: after the recheck, under mmu_lock.
+ * host_pfn_mapping_level(), arch/x86/kvm/mmu/mmu.c: how large the host maps a page right now, 1 or 2. Sound
+ * only while an invalidation cannot come in between: after the recheck, under mmu_lock.
  */
 export function* hostPfnMappingLevel(t: Thread, mm: Mm, page: number): Step<number> {
   yield* t.irqDisable();

@@ -2,8 +2,8 @@
 /**
  * Page faults of the host: handle_mm_fault(), mm/memory.c and mm/huge_memory.c, v5.10 to v7.3.
  *
- * mmap_lock is held for read throughout. Memory is private and anonymous; a read of memory that was never touched
- * gets a page of its own, not the zero page.
+ * mmap_lock is held for read throughout. Memory is private and anonymous; a read of memory that was never
+ * touched gets a page of its own, not the zero page.
  */
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
@@ -29,6 +29,7 @@ import { migrateFolio, MigrateMode, MigrateReason } from './migration.js';
 import {
   hugeStart,
   isHugePmd,
+  mmuNotifierChangePte,
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
   pmdCell,
@@ -50,7 +51,7 @@ export type VmFault = (typeof VmFault)[keyof typeof VmFault];
 const NEW_PAGE = Pte.Present | Pte.Write | Pte.Accessed | Pte.Dirty;
 
 /** numa_node_id() */
-export function nodeHere(t: Thread, mm: Mm): number {
+function nodeHere(t: Thread, mm: Mm): number {
   return mm.cpuNodes[t.smpProcessorId()] ?? 0;
 }
 
@@ -123,8 +124,9 @@ function* doAnonymousPage(t: Thread, mm: Mm, page: number): Step<VmFault> {
 }
 
 /**
- * do_numa_page(), do_huge_pmd_numa_page(): the page is used from another node than it lies on, or just used. It is moved
- * here and now, with an invalidation of its own, by the thread that faulted; or made accessible again.
+ * do_numa_page(), do_huge_pmd_numa_page(): the page is used from another node than it lies on, or just
+ * used. It is moved here and now, with an invalidation of its own, by the thread that faulted; or made
+ * accessible again.
  *
  * @param cell the PTE, or the huge PMD
  * @param entry what it holds
@@ -148,8 +150,9 @@ function* doNumaPage(t: Thread, mm: Mm, page: number, cell: Cell, entry: number)
 }
 
 /**
- * numa_migrate_check(), should_numa_migrate_memory(), kernel/sched/fair.c: the node to move a page to, or -1. A page
- * moves when it is used from another node and the hinting fault before came from there too, or was the first.
+ * numa_migrate_check(), should_numa_migrate_memory(), kernel/sched/fair.c: the
+ * node to move a page to, or -1. A page moves when it is used from another
+ * node and the hinting fault before came from there too, or was the first.
  */
 function numaMigrateCheck(t: Thread, mm: Mm, page: number, cell: Cell, pfn: number): number {
   const node = nodeHere(t, mm);
@@ -162,7 +165,10 @@ function numaMigrateCheck(t: Thread, mm: Mm, page: number, cell: Cell, pfn: numb
   return last === 0 || last === node + 1 ? node : -1;
 }
 
-/** do_wp_page(): a write to a page that is mapped read-only. A page with one owner is his; another is copied. */
+/**
+ * do_wp_page(): a write to a page that is mapped read-only.
+ * A page with one owner is his; another is copied.
+ */
 function* doWpPage(t: Thread, mm: Mm, page: number, pte: number): Step<VmFault> {
   const pfn = frameOf(pte);
   yield* ptLock(t, mm, page);
@@ -183,7 +189,10 @@ function* doWpPage(t: Thread, mm: Mm, page: number, pte: number): Step<VmFault> 
   return yield* wpPageCopy(t, mm, page, pte);
 }
 
-/** wp_page_copy(): the copy is made first; its mapping replaces the old one inside an invalidation of one page. */
+/**
+ * wp_page_copy(): the copy is made first; its mapping
+ * replaces the old one inside an invalidation of one page.
+ */
 function* wpPageCopy(t: Thread, mm: Mm, page: number, pte: number): Step<VmFault> {
   const old = frameOf(pte);
   yield* t.spend(Cost.allocPage, 1);
@@ -201,6 +210,7 @@ function* wpPageCopy(t: Thread, mm: Mm, page: number, pte: number): Step<VmFault
     yield* t.store(pteCell(mm, page), 0);
     yield* flushTlbMmRange(t, mm, 1);
     yield* t.store(pteCell(mm, page), makeEntry(copy, NEW_PAGE));
+    yield* mmuNotifierChangePte(t, mm);
     if (mm.ksm !== undefined) noteWrite(t.mem, mm, mm.ksm, page);
   }
   yield* ptUnlock(t, mm, page);
@@ -211,7 +221,10 @@ function* wpPageCopy(t: Thread, mm: Mm, page: number, pte: number): Step<VmFault
   return VmFault.Done;
 }
 
-/** do_huge_pmd_wp_page(): a huge page with one owner is his; another is mapped page by page, to be copied so. */
+/**
+ * do_huge_pmd_wp_page(): a huge page with one owner is
+ * his; another is mapped page by page, to be copied so.
+ */
 function* doHugePmdWpPage(t: Thread, mm: Mm, page: number, pmd: number): Step<void> {
   yield* ptLock(t, mm, page);
   const same = (yield* t.load(pmdCell(mm, page))) === pmd;

@@ -14,8 +14,9 @@ const TLB_LOCAL_MM_SHOOTDOWN = 3;
 const TLB_REMOTE_SEND_IPI = 4;
 
 /**
- * flush_tlb_mm_range(): this CPU, and by interrupt each other CPU that runs a thread of the process (mm_cpumask).
- * The model knows of vCPU threads alone: other threads of a VMM sleep most of the time, in lazy TLB mode.
+ * flush_tlb_mm_range(): this CPU, and by interrupt each other CPU that runs a thread of the process
+ * (mm_cpumask). The model knows of vCPU threads alone: other threads of a VMM sleep most of the time, in
+ * lazy TLB mode.
  *
  * @param pages how many pages changed, for the tracepoint
  */

@@ -60,7 +60,8 @@ function* splitHugePmdLocked(t: Thread, mm: Mm, start: number, pmd: number): Ste
 }
 
 /**
- * split_huge_page(): the caller holds the folio's lock and one reference to it; if it succeeds, to `page` alone.
+ * split_huge_page(): the caller holds the folio's lock and one reference to it; if it succeeds, to `page`
+ * alone.
  *
  * @param page a host page that the folio is mapped at
  * @returns whether it was split; not if somebody else uses it
@@ -115,7 +116,10 @@ function* unmapFolio(t: Thread, mm: Mm, start: number, folio: number): Step<void
   yield* t.fetchAdd(mm.refcounts + folio, -mapped, Order.Full);
 }
 
-/** __split_huge_page_tail(), for all at once: nobody looks at a frozen folio. The lock goes over to one page. */
+/**
+ * __split_huge_page_tail(), for all at once: nobody looks
+ * at a frozen folio. The lock goes over to one page.
+ */
 function splitFlags(t: Thread, mm: Mm, folio: number, locked: number): void {
   const gone = FolioFlag.Head | FolioFlag.Tail | FolioFlag.Locked;
   for (let pfn = folio; pfn < folio + HPAGE_PMD_NR; pfn++) t.mem[mm.pfnFlags + pfn] &= ~gone;
@@ -142,8 +146,8 @@ function* remapPages(t: Thread, mm: Mm, start: number, folio: number, wasSplit: 
 }
 
 /**
- * collapse_huge_page(), mm/khugepaged.c: 512 pages become one. mmap_lock is held for write; the invalidation covers only the
- * removal of the table, the copy happens while no fault can get in.
+ * collapse_huge_page(), mm/khugepaged.c: 512 pages become one. mmap_lock is held for write; the
+ * invalidation covers only the removal of the table, the copy happens while no fault can get in.
  *
  * @returns whether it was done
  */

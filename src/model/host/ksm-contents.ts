@@ -1,5 +1,6 @@
 /**
- * What pages hold, as far as KSM can tell: a class per page. Pages of one class are equal; class 0 is like no other.
+ * What pages hold, as far as KSM can tell: a class per page.
+ * Pages of one class are equal; class 0 is like no other.
  */
 import type { KsmState, Mm } from '../kvm.js';
 

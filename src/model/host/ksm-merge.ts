@@ -1,7 +1,7 @@
 'use coroutines';
 /**
- * Merging two pages: mm/ksm.c, v5.10 to v7.3. Every step that touches a page table is an invalidation of one page; a huge
- * page is split first, with one of 2 MiB.
+ * Merging two pages: mm/ksm.c, v5.10 to v7.3. Every step that touches a page table is an invalidation of
+ * one page; a huge page is split first, with one of 2 MiB.
  */
 import { Cost } from '../costs.js';
 import type { KsmState, Mm } from '../kvm.js';
@@ -23,6 +23,7 @@ import { flushTlbMmRange } from './host-tlb.js';
 import { splitHugePage } from './huge-pages.js';
 import { mmapReadLock, mmapReadUnlock } from './mmap-lock.js';
 import {
+  mmuNotifierChangePte,
   mmuNotifierInvalidateRangeEnd,
   mmuNotifierInvalidateRangeStart,
   pmdCell,
@@ -61,8 +62,8 @@ export function* tryToMergeWithKsmPage(
 }
 
 /**
- * try_to_merge_two_pages(): the first becomes a shared page, the second is merged with it. If that fails, the first is
- * unshared again (break_cow()).
+ * try_to_merge_two_pages(): the first becomes a shared page, the second is merged with it. If that fails,
+ * the first is unshared again (break_cow()).
  */
 export function* tryToMergeTwoPages(
   t: Thread,
@@ -101,7 +102,8 @@ function* tryToMergeOnePage(
   const original = yield* writeProtectPage(t, mm, page, pfn);
   if (original !== 0) {
     if (kpage === 0) {
-      // folio_set_stable_node(): nobody else changes the flags of a locked folio, apart from the node that used it last.
+      // folio_set_stable_node(): nobody else changes the flags of a locked folio, apart from the node that
+      // used it last.
       t.mem[mm.pfnFlags + pfn] |= FolioFlag.Ksm | (contents << KSM_CLASS_SHIFT);
       merged = true;
     } else {
@@ -125,8 +127,8 @@ export function contentsCell(mm: Mm, ksm: KsmState, page: number): number {
 }
 
 /**
- * write_protect_page(): makes a page read-only, if nobody but its mapping and ksmd has a reference: a page that KVM or a
- * device holds is refused.
+ * write_protect_page(): makes a page read-only, if nobody but its mapping and ksmd has a reference: a page
+ * that KVM or a device holds is refused.
  *
  * @returns the PTE as it is now; 0 when the page was refused or is gone
  */
@@ -140,7 +142,8 @@ function* writeProtectPage(t: Thread, mm: Mm, page: number, pfn: number): Step<n
     if ((pte & (Pte.Write | Pte.Dirty)) === 0) {
       now = pte;
     } else {
-      // ptep_clear_flush(): from here on get_user_pages_fast() finds nothing, and what it took before is counted.
+      // ptep_clear_flush(): from here on get_user_pages_fast() finds nothing, and what it took before is
+      // counted.
       yield* t.store(cell, 0);
       yield* flushTlbMmRange(t, mm, 1);
       yield* t.spend(Cost.changePte, 1);
@@ -148,6 +151,7 @@ function* writeProtectPage(t: Thread, mm: Mm, page: number, pfn: number): Step<n
       const only = (yield* t.load(mm.refcounts + pfn)) === 2;
       if (only) now = pte & ~(Pte.Write | Pte.Dirty);
       yield* t.store(cell, only ? now : pte);
+      yield* mmuNotifierChangePte(t, mm);
     }
   }
   yield* ptUnlock(t, mm, page);
@@ -174,6 +178,7 @@ function* replacePage(
     yield* flushTlbMmRange(t, mm, 1);
     yield* t.spend(Cost.changePte, 1);
     yield* t.store(cell, makeEntry(kpage, Pte.Present | Pte.Accessed | Pte.Ksm));
+    yield* mmuNotifierChangePte(t, mm);
     yield* putPage(t, mm, pfn);
   }
   yield* ptUnlock(t, mm, page);

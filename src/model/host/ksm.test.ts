@@ -45,7 +45,7 @@ function scans({ t }: Alone): number {
 }
 
 describe('ksmd', () => {
-  it('merges equal pages in its second pass: three invalidations for the first two, two for each other', () => {
+  it('merges equal pages in its second pass: three invalidations for the first two, two for others', () => {
     const alone = withContents([1, 0, 1, 2, 1, 0]);
     pass(alone);
     expect(invalidations(alone)).toEqual([]);
@@ -162,7 +162,7 @@ describe('ksmd', () => {
     expect(unaccounted(alone)).toEqual([]);
   });
 
-  it('two pages of one huge page: ksmd stands in its own way, splits it, and merges them in the next pass', () => {
+  it('two pages of one huge page: ksmd is in its own way, splits it, merges them in the next pass', () => {
     const contents = Array<number>(512).fill(0);
     contents[5] = 1;
     contents[9] = 1;

@@ -37,7 +37,11 @@ export function* ksmScanThread(t: Thread, mm: Mm, ksm: KsmState): Step<void> {
   }
 }
 
-/** ksm_do_scan(): up to pages_to_scan pages; less when a pass over all memory ends. */
+/**
+ * ksm_do_scan(): up to pages_to_scan pages; less when a pass over all memory ends.
+ *
+ * @internal for tests
+ */
 export function* ksmDoScan(t: Thread, mm: Mm, ksm: KsmState): Step<void> {
   for (let left = ksm.settings.pagesToScan; left > 0; left--) {
     yield* t.condResched();
@@ -88,7 +92,10 @@ function* scanGetNextRmapItem(t: Thread, mm: Mm, ksm: KsmState): Step<number> {
   return 0;
 }
 
-/** should_skip_rmap_item(), since 6.7: the longer a page has not been merged, the more scans it is left out of. */
+/**
+ * should_skip_rmap_item(), since 6.7: the longer a page
+ * has not been merged, the more scans it is left out of.
+ */
 function shouldSkipRmapItem(t: Thread, mm: Mm, ksm: KsmState, page: number, pfn: number): boolean {
   if (!ksm.settings.smartScan || isKsmPage(t, mm, pfn)) return false;
   const cell = ksm.rmapItems + page - mm.firstPage;
@@ -131,7 +138,10 @@ function* cmpAndMergePage(t: Thread, mm: Mm, ksm: KsmState, page: number, pfn: n
   if (contents !== 0) yield* unstableTreeSearchInsert(t, mm, ksm, page, pfn, contents);
 }
 
-/** stable_tree_search(): the shared page of a class, with a reference, if it is still there and has room; else 0. */
+/**
+ * stable_tree_search(): the shared page of a class, with
+ * a reference, if it is still there and has room; else 0.
+ */
 function* stableTreeSearch(t: Thread, mm: Mm, ksm: KsmState, contents: number): Step<number> {
   const kpage = t.mem[ksm.stable + contents];
   if (kpage === 0) return 0;
@@ -146,8 +156,8 @@ function* stableTreeSearch(t: Thread, mm: Mm, ksm: KsmState, contents: number): 
 }
 
 /**
- * unstable_tree_search_insert(), try_to_merge_two_pages(), stable_tree_insert(). A class that had a full shared page gets
- * a new one instead (the kernel chains them and fills gaps in the old ones, too).
+ * unstable_tree_search_insert(), try_to_merge_two_pages(), stable_tree_insert(). A class that had a full
+ * shared page gets a new one instead (the kernel chains them and fills gaps in the old ones, too).
  */
 function* unstableTreeSearchInsert(
   t: Thread,
@@ -182,8 +192,8 @@ function* unstableTreeSearchInsert(
 }
 
 /**
- * The end of cmp_and_merge_page() for two pages of one huge page: ksmd's own two references kept it from being split. With
- * one of them gone it is split now, and merged in the next pass.
+ * The end of cmp_and_merge_page() for two pages of one huge page: ksmd's own two references kept it from
+ * being split. With one of them gone it is split now, and merged in the next pass.
  */
 function* splitForLater(t: Thread, mm: Mm, page: number, pfn: number): Step<void> {
   const folio = pageFolio(t, mm, pfn);

@@ -157,7 +157,7 @@ describe('other storms', () => {
     expect(unaccounted(alone, new Map([[pinned, 1]]))).toEqual([]);
   });
 
-  it('fork: everything is shared and read-only until the child exits; what was written meanwhile was copied', () => {
+  it('fork: everything is shared and read-only until the child exits; what is written is copied', () => {
     const alone = filled(1024, true);
     const small = filled(100);
     for (const each of [alone, small]) {

@@ -1,9 +1,10 @@
 'use coroutines';
 /**
- * MADV_DONTNEED: madvise_dontneed_single_vma(), mm/madvise.c, and zap_page_range_single(), mm/memory.c, v5.10 to v7.3.
+ * MADV_DONTNEED: madvise_dontneed_single_vma(), mm/madvise.c,
+ * and zap_page_range_single(), mm/memory.c, v5.10 to v7.3.
  *
- * A balloon is this with one page at a time. Pages are freed after the flush at the end, behind the notifier's end, as
- * mmu_gather does; when very many are gathered, also in between.
+ * A balloon is this with one page at a time. Pages are freed after the flush at the end, behind the
+ * notifier's end, as mmu_gather does; when very many are gathered, also in between.
  */
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
@@ -28,7 +29,9 @@ import {
 import type { StormSettings } from './settings.js';
 import { stepEnd, stepStart } from './storm-steps.js';
 
-/** struct mmu_gather in the thread's scratch cells: first page of a list through `pfnNext`, and its length. */
+/**
+ * struct mmu_gather in the thread's scratch cells: first page of a list through `pfnNext`, and its length.
+ */
 const GATHER_FIRST = SCRATCH_AGENT;
 const GATHER_COUNT = SCRATCH_AGENT + 1;
 /** MAX_GATHER_BATCH_COUNT batches of MAX_GATHER_BATCH pages. */
@@ -45,7 +48,11 @@ export function* madviseStorm(t: Thread, mm: Mm, storm: StormSettings): Step<voi
   }
 }
 
-/** zap_page_range_single(), zap_vma_range_batched() since 6.16. mmap_lock is held. */
+/**
+ * zap_page_range_single(), zap_vma_range_batched() since 6.16. mmap_lock is held.
+ *
+ * @internal for tests
+ */
 export function* zapPageRange(t: Thread, mm: Mm, start: number, end: number): Step<void> {
   t.mem[t.scratch + GATHER_FIRST] = 0;
   t.mem[t.scratch + GATHER_COUNT] = 0;
@@ -104,8 +111,9 @@ function* zapPteRange(t: Thread, mm: Mm, start: number, end: number): Step<void>
 }
 
 /**
- * __tlb_remove_page(): keeps the mapping's reference until the flush. The list goes through the pages themselves, so
- * only the last reference to a page may be kept; another is dropped at once, which frees nothing.
+ * __tlb_remove_page(): keeps the mapping's reference until the flush. The
+ * list goes through the pages themselves, so only the last reference to a
+ * page may be kept; another is dropped at once, which frees nothing.
  */
 function* tlbRemovePage(t: Thread, mm: Mm, pfn: number): Step<void> {
   const folio = pageFolio(t, mm, pfn);

@@ -51,7 +51,7 @@ describe('migrateFolio', () => {
     expect(invalidations(alone)).toEqual([[PAGE, PAGE + 1]]);
   });
 
-  it('puts the old page back when somebody else has a reference; its invalidation has been all the same', () => {
+  it('puts the old page back when somebody else has a reference, after its invalidation', () => {
     const alone = twoNodes();
     const folio = frameOf(entryOf(alone, PAGE));
     alone.mem[alone.mm.refcounts + folio] += 1;

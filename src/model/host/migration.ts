@@ -2,8 +2,8 @@
 /**
  * Moving a folio to another node: mm/migrate.c and try_to_migrate_one() of mm/rmap.c, v5.10 to v7.3.
  *
- * Only the unmapping lies inside an invalidation. The copy happens after it, under migration entries on which faults
- * wait. One folio at a time: batches (since 6.3) save interrupts, not invalidations.
+ * Only the unmapping lies inside an invalidation. The copy happens after it, under migration entries on
+ * which faults wait. One folio at a time: batches (since 6.3) save interrupts, not invalidations.
  */
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
@@ -42,7 +42,8 @@ export const MigrateReason = { Syscall: 3, NumaMisplaced: 5 } as const;
 const MAX_TRIES = 3;
 
 /**
- * migrate_pages() of one folio. The caller has isolated it, that is, holds one reference, which is gone afterwards.
+ * migrate_pages() of one folio. The caller has isolated it, that is, holds one reference, which is gone
+ * afterwards.
  *
  * @param page the host page that maps its first page
  * @param folio first frame of the folio
@@ -100,8 +101,9 @@ function* hasNoOtherUser(t: Thread, mm: Mm, folio: number): Step<boolean> {
 }
 
 /**
- * try_to_migrate_one(): a migration entry takes the place of the mapping, inside an invalidation of the folio's pages.
- * Pages that KSM shares are mapped from many places and stay where they are, as do large folios mapped page by page.
+ * try_to_migrate_one(): a migration entry takes the place of the mapping, inside an invalidation of the
+ * folio's pages. Pages that KSM shares are mapped from many places and stay where they are, as do large
+ * folios mapped page by page.
  */
 function* tryToMigrateOne(t: Thread, mm: Mm, page: number, folio: number): Step<boolean> {
   if ((t.mem[mm.pfnFlags + folio] & FolioFlag.Ksm) !== 0) return false;
@@ -122,7 +124,10 @@ function* tryToMigrateOne(t: Thread, mm: Mm, page: number, folio: number): Step<
   return mapped;
 }
 
-/** Whether the way to an entry is there: khugepaged takes the table of PTEs away for a while. The PT lock is held. */
+/**
+ * Whether the way to an entry is there: khugepaged takes
+ * the table of PTEs away for a while. The PT lock is held.
+ */
 function isMappedAt(t: Thread, mm: Mm, page: number, cell: Cell): boolean {
   return cell === pmdCell(mm, page) || t.mem[pmdCell(mm, page)] === PMD_TABLE;
 }

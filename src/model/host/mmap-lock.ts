@@ -2,7 +2,8 @@
 /**
  * mmap_lock: a rwsem whose waiters sleep. kernel/locking/rwsem.c, without optimistic spinning.
  *
- * One cell, as sem->count: bit 0 a writer, bit 1 a writer waits (new readers then wait too), readers from bit 8.
+ * One cell, as sem->count: bit 0 a writer, bit 1 a writer
+ * waits (new readers then wait too), readers from bit 8.
  */
 import type { Mm } from '../kvm.js';
 import { Order, type Step, type Thread } from '../operations.js';
@@ -33,7 +34,10 @@ export function* mmapReadUnlock(t: Thread, mm: Mm): Step<void> {
   yield* t.fetchAdd(mm.mmapLock, -RWSEM_READER_BIAS, Order.Release);
 }
 
-/** mmap_write_lock(). Who waits says so before it sleeps; who gets it takes the flag along, and others raise it again. */
+/**
+ * mmap_write_lock(). Who waits says so before it sleeps; who
+ * gets it takes the flag along, and others raise it again.
+ */
 export function* mmapWriteLock(t: Thread, mm: Mm): Step<void> {
   yield* t.mightSleep();
   for (;;) {

@@ -2,8 +2,8 @@
 /**
  * The scan of NUMA balancing: task_numa_work(), kernel/sched/fair.c, v5.10 to v7.3.
  *
- * It runs as task work of whichever thread of the process is due, a vCPU on its way back to the guest. When it is due (one
- * scanner per process and period, at most 3 % of a thread's time) is the executor's affair.
+ * It runs as task work of whichever thread of the process is due, a vCPU on its way back to the guest. When
+ * it is due (one scanner per process and period, at most 3 % of a thread's time) is the executor's affair.
  */
 import type { Mm } from '../kvm.js';
 import type { Step, Thread } from '../operations.js';
@@ -15,7 +15,10 @@ import type { NumaSettings } from './settings.js';
 /** How much address space a scan passes over at most, in multiples of what it may change. */
 const VIRTUAL_FACTOR = 8;
 
-/** task_numa_work(): the next chunk of the one VMA. Empty or already marked parts do not count against its size. */
+/**
+ * task_numa_work(): the next chunk of the one VMA. Empty
+ * or already marked parts do not count against its size.
+ */
 export function* taskNumaWork(t: Thread, mm: Mm, numa: NumaSettings): Step<void> {
   let pages = numa.scanSizePages;
   let virtpages = pages * VIRTUAL_FACTOR;

@@ -1,15 +1,20 @@
 'use coroutines';
 /**
- * The page table of the VMM's process, three levels of it, with its locks, and the call of the mmu notifiers.
- * mm/memory.c, mm/mmu_notifier.c, include/linux/pgtable.h.
+ * The page table of the VMM's process, three levels of it, with its locks, and the call of the mmu
+ * notifiers. mm/memory.c, mm/mmu_notifier.c, include/linux/pgtable.h.
  *
- * An entry of a PTE or of a huge PMD is a frame with flags of Pte. A page under NUMA's PROT_NONE keeps its Present
- * flag, as pte_present() says yes to it; a migration entry has only Migration and what the page will get back.
+ * An entry of a PTE or of a huge PMD is a frame with flags of Pte. A page
+ * under NUMA's PROT_NONE keeps its Present flag, as pte_present() says yes to
+ * it; a migration entry has only Migration and what the page will get back.
  */
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
 import { spinLock, spinUnlock } from '../locks/spinlock.js';
-import { kvmMmuNotifierInvalidateRangeEnd, kvmMmuNotifierInvalidateRangeStart } from '../mmu-notifier.js';
+import {
+  kvmMmuNotifierChangePte,
+  kvmMmuNotifierInvalidateRangeEnd,
+  kvmMmuNotifierInvalidateRangeStart,
+} from '../mmu-notifier.js';
 import type { Cell, Step, Thread } from '../operations.js';
 import { frameOf, makeEntry, Pte } from '../spte.js';
 import { HPAGE_PMD_NR } from './folios.js';
@@ -110,6 +115,15 @@ export function* mmuNotifierInvalidateRangeStart(
   for (let index = 0; index < mm.kvms.length; index++) {
     yield* kvmMmuNotifierInvalidateRangeStart(t, mm.kvms[index], start, end, blockable);
   }
+}
+
+/**
+ * set_pte_at_notify() until 6.9: the change_pte notifier, from inside an invalidation; the PTE's lock is
+ * held.
+ */
+export function* mmuNotifierChangePte(t: Thread, mm: Mm): Step<void> {
+  if (mm.policy.changePte === 'none') return;
+  for (let index = 0; index < mm.kvms.length; index++) yield* kvmMmuNotifierChangePte(t, mm.kvms[index]);
 }
 
 /** mmu_notifier_invalidate_range_end() */

@@ -1,10 +1,14 @@
 /**
- * Settings of the agents that change the host's memory, named as the kernel names them, with the kernel's defaults.
+ * Settings of the agents that change the host's memory, named
+ * as the kernel names them, with the kernel's defaults.
  *
  * They never change after the machine is built. Memory is counted in host pages of 4 KiB.
  */
 
-/** kernel/sched/fair.c, /sys/kernel/debug/sched/numa_balancing/. Periods are the executor's affair: it has the clock. */
+/**
+ * kernel/sched/fair.c, /sys/kernel/debug/sched/numa_balancing/.
+ * Periods are the executor's affair: it has the clock.
+ */
 export interface NumaSettings {
   /** sysctl_numa_balancing_scan_size: pages of one scan. */
   readonly scanSizePages: number;
@@ -16,7 +20,11 @@ export interface NumaSettings {
   readonly scanPeriodMaxNs: number;
 }
 
-/** kernel/sched/fair.c: 256 MB, 1000 ms, 1000 ms, 60000 ms. */
+/**
+ * kernel/sched/fair.c: 256 MB, 1000 ms, 1000 ms, 60000 ms.
+ *
+ * @internal for tests
+ */
 export const DEFAULT_NUMA: NumaSettings = {
   scanSizePages: 65_536,
   scanDelayNs: 1_000_000_000,
@@ -34,11 +42,18 @@ export interface KsmSettings {
   readonly maxPageSharing: number;
   /** smart_scan (since 6.7): pages that were not merged for some scans are skipped now and then. */
   readonly smartScan: boolean;
-  /** What a page holds after the write that unshared it: the same again (it will be merged again), or something new. */
+  /**
+   * What a page holds after the write that unshared it: the
+   * same again (it will be merged again), or something new.
+   */
   readonly afterWrite: 'same' | 'unique';
 }
 
-/** mm/ksm.c: 100 pages (DEFAULT_PAGES_TO_SCAN), 20 ms, 256. smart_scan is on since 6.7. */
+/**
+ * mm/ksm.c: 100 pages (DEFAULT_PAGES_TO_SCAN), 20 ms, 256. smart_scan is on since 6.7.
+ *
+ * @internal for tests
+ */
 export const DEFAULT_KSM: KsmSettings = {
   pagesToScan: 100,
   sleepNs: 20_000_000,
@@ -47,7 +62,10 @@ export const DEFAULT_KSM: KsmSettings = {
   afterWrite: 'same',
 };
 
-/** A storm: one operation after another over a range of host pages. When each begins is the executor's affair. */
+/**
+ * A storm: one operation after another over a range of
+ * host pages. When each begins is the executor's affair.
+ */
 export interface StormSettings {
   /** First host page of the range. */
   readonly firstPage: number;

@@ -101,7 +101,10 @@ export function* forkStorm(t: Thread, mm: Mm, storm: ForkSettings): Step<void> {
   }
 }
 
-/** dup_mmap(), copy_page_range(): every page becomes read-only and shared, inside one invalidation of the whole range. */
+/**
+ * dup_mmap(), copy_page_range(): every page becomes read-only
+ * and shared, inside one invalidation of the whole range.
+ */
 function* copyPageRange(t: Thread, mm: Mm, start: number, end: number): Step<void> {
   yield* mmapWriteLock(t, mm);
   yield* mmuNotifierInvalidateRangeStart(t, mm, start, end, true);
@@ -124,7 +127,10 @@ function* copyPageRange(t: Thread, mm: Mm, start: number, end: number): Step<voi
   yield* mmapWriteUnlock(t, mm);
 }
 
-/** copy_present_pte(), copy_huge_pmd(): the child's mapping has one reference to a folio, however it maps it. */
+/**
+ * copy_present_pte(), copy_huge_pmd(): the child's mapping
+ * has one reference to a folio, however it maps it.
+ */
 function* copyEntry(t: Thread, mm: Mm, cell: number): Step<void> {
   const entry = yield* t.load(cell);
   if ((entry & Pte.Present) === 0) return;

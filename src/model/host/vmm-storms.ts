@@ -1,6 +1,7 @@
 'use coroutines';
 /**
- * Storms that go to KVM without a change of host memory: memslot updates by the VMM, aging by the kernel's reclaim.
+ * Storms that go to KVM without a change of host memory:
+ * memslot updates by the VMM, aging by the kernel's reclaim.
  */
 import { kvmMmuNotifierClearYoung } from '../aging.js';
 import type { Kvm, Memslot } from '../kvm.js';
@@ -17,7 +18,9 @@ export function* memslotStorm(t: Thread, kvm: Kvm, slot: Memslot): Step<void> {
   }
 }
 
-/** Aging of MGLRU, DAMON or idle page tracking: clear_young() of one step after the other, no invalidation. */
+/**
+ * Aging of MGLRU, DAMON or idle page tracking: clear_young() of one step after the other, no invalidation.
+ */
 export function* agingStorm(t: Thread, kvm: Kvm, storm: StormSettings): Step<void> {
   for (let count = 0; yield* t.nextOperation(); count++) {
     const start = stepStart(storm, count);

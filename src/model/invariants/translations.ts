@@ -224,6 +224,6 @@ export class Translations {
       this.violations.add('noUseAfterFree', `the TLB of vCPU ${vcpu} maps gfn ${gfn} to ${pfn}, not in use`);
     }
     const range = this.ranges.holding(0, gfn, 1);
-    if (range !== undefined) this.#mappedInWindow(`the TLB of vCPU ${vcpu} still`, gfn, range);
+    if (range !== undefined) this.#mappedInWindow(mem, `the TLB of vCPU ${vcpu} still`, gfn, range);
   }
 }

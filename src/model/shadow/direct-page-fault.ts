@@ -8,7 +8,6 @@ import { fastPageFault } from '../fast-page-fault.js';
 import { faultRetry } from '../fault-retry.js';
 import type { Vcpu } from '../kvm.js';
 import { writeUnlock } from '../locks/rwlock.js';
-import { slotOfGfn } from '../mmu-invalidate.js';
 import type { Step, Thread } from '../operations.js';
 import { faultOf, RetPf } from '../page-fault-struct.js';
 import { isPageFaultStale, kvmFaultinPfn, kvmReleasePfn } from '../page-fault.js';
@@ -16,7 +15,7 @@ import { entryIndex, pagesPerEntry, tableCell } from '../page-tables.js';
 import { frameOf } from '../spte.js';
 import { kvmMmuHugepageAdjust } from '../tdp-map.js';
 import { Detection, Tracepoint } from '../tracepoints.js';
-import { faultWriteLock } from './fault-lock.js';
+import { faultWriteLock, slotOfFault } from './fault.js';
 import { Role } from './layout.js';
 import { ptePrefetch } from './prefetch.js';
 import { MakeSpte, mmuSetSpte } from './set-spte.js';
@@ -44,7 +43,7 @@ export function* directPageFault(t: Thread, vcpu: Vcpu): Step<RetPf> {
 /** direct_map(): mmu_lock is held for write. */
 function* directMap(t: Thread, vcpu: Vcpu): Step<RetPf> {
   const { kvm } = vcpu;
-  const slot = slotOfGfn(kvm, faultOf(t, vcpu).gfn);
+  const slot = slotOfFault(t, vcpu);
   yield* kvmMmuHugepageAdjust(t, kvm, faultOf(t, vcpu), slot);
   const { gfn, pfn, write, mapWritable, goalLevel } = faultOf(t, vcpu);
   t.emit(Tracepoint.kvmMmuSpteRequested, gfn, pfn, goalLevel);

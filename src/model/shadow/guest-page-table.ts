@@ -27,8 +27,8 @@ export function prefetchCount(kvm: Kvm): number {
 }
 
 /**
- * FNAME(walk_addr): reads the guest's entries from its root down to the one that maps a page, into the vCPU's walker. No
- * lock is held; the entries may change at once.
+ * FNAME(walk_addr): reads the guest's entries from its root down to the one that maps a page, into the vCPU's
+ * walker. No lock is held; the entries may change at once.
  *
  * @param addr the page that was touched, in guest-virtual pages
  * @returns false when the guest maps nothing there, or not for this access: it gets a page fault of its own
@@ -60,8 +60,8 @@ export function* pagingWalkAddr(t: Thread, vcpu: Vcpu, addr: number, write: numb
 }
 
 /**
- * FNAME(gpte_changed): whether a guest entry is no longer what the walk saw; mmu_lock is held for write, and the table is
- * write-protected, or unsync. At the lowest level the neighbours are read too, for the prefetch.
+ * FNAME(gpte_changed): whether a guest entry is no longer what the walk saw; mmu_lock is held for write, and
+ * the table is write-protected, or unsync. At the lowest level the neighbours are read too, for the prefetch.
  */
 export function* gpteChanged(t: Thread, vcpu: Vcpu, level: number): Step<boolean> {
   const { kvm } = vcpu;
@@ -80,8 +80,10 @@ export function* gpteChanged(t: Thread, vcpu: Vcpu, level: number): Step<boolean
 }
 
 /**
- * kvm_mmu_track_write(), kvm_mmu_pte_write() before 6.5: a write of the guest to one of its tables was emulated, and is
- * in memory. Shadow entries made from what was there must go.
+ * kvm_mmu_track_write(), kvm_mmu_pte_write() before 6.5: a write of the guest to one of its tables was
+ * emulated, and is in memory. Shadow entries made from what was there must go.
+ *
+ * @internal for tests
  */
 export function* kvmMmuTrackWrite(t: Thread, kvm: Kvm, tableGfn: number, index: number): Step<void> {
   // Pairs with the barrier of account_shadowed().
@@ -105,7 +107,12 @@ export function* kvmMmuTrackWrite(t: Thread, kvm: Kvm, tableGfn: number, index: 
   yield* writeUnlock(t, kvm);
 }
 
-/** kvm_mmu_invlpg(), kvm_mmu_invalidate_addr() since 6.4: the guest flushes one page after it changed its entry. */
+/**
+ * kvm_mmu_invlpg(), kvm_mmu_invalidate_addr() since 6.4: the guest flushes one page after it changed its
+ * entry.
+ *
+ * @internal for tests
+ */
 export function* kvmMmuInvlpg(t: Thread, vcpu: Vcpu, addr: number): Step<void> {
   const { kvm } = vcpu;
   const root = t.mem[vcpu.root] - 1;

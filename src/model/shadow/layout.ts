@@ -74,7 +74,9 @@ export const Gpte = { Present: 1, Write: 2, /** Maps 2 MiB. */ Huge: 128 } as co
 export const RMAP_LEVELS = 3;
 /** KVM_PAGE_ARRAY_NR */
 export const UNSYNC_PAGES = 16;
-/** Free structures beyond what the guest's tables need: roots that are left, pages that wait for their commit. */
+/**
+ * Free structures beyond what the guest's tables need: roots that are left, pages that wait for their commit.
+ */
 const SPARE_PAGES = 16;
 /** KVM_MIN_ALLOC_MMU_PAGES */
 const MIN_MMU_PAGES = 64;
@@ -100,7 +102,10 @@ function tablesFor({ bits, levels, gfns }: PagingGeometry): number {
   return count;
 }
 
-/** Page tables that a machine with the rmap-based MMU needs in its heap: a set in use and a set that is obsolete. */
+/**
+ * Page tables that a machine with the rmap-based MMU needs in its heap: a set in use and a set that is
+ * obsolete.
+ */
 export function shadowTableCount(geometry: PagingGeometry, vcpus: number): number {
   return 2 * tablesFor(geometry) + vcpus + SPARE_PAGES;
 }
@@ -230,8 +235,8 @@ export function levelOf(t: Thread, sp: Cell): number {
 }
 
 /**
- * is_obsolete_sp(): zapped, or of an earlier generation, so that no vCPU may use it any more. mmu_lock is held for
- * write.
+ * is_obsolete_sp(): zapped, or of an earlier generation, so that no vCPU may use it any more. mmu_lock is
+ * held for write.
  */
 export function isObsoleteSp(t: Thread, kvm: Kvm, sp: Cell): boolean {
   return (t.mem[sp + Sp.role] & Role.Invalid) !== 0 || t.mem[sp + Sp.validGen] !== t.mem[kvm.mmuValidGen];

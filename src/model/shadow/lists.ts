@@ -1,6 +1,6 @@
 /**
- * Lists of shadow pages: active_mmu_pages, mmu_page_hash, and pages on their way out. All belong to whoever holds
- * mmu_lock for write.
+ * Lists of shadow pages: active_mmu_pages, mmu_page_hash, and pages on their way out. All belong to whoever
+ * holds mmu_lock for write.
  */
 import type { Kvm } from '../kvm.js';
 import type { Cell, Thread } from '../operations.js';

@@ -1,7 +1,8 @@
 'use coroutines';
 /**
- * Walks of shadow pages without mmu_lock: walk_shadow_page_lockless_begin() and _end(), arch/x86/kvm/mmu/mmu.c, v5.10 to
- * v7.3. Whoever frees shadow pages first flushes all vCPUs, and waits for those that walk: they answer no interrupt.
+ * Walks of shadow pages without mmu_lock: walk_shadow_page_lockless_begin() and _end(),
+ * arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. Whoever frees shadow pages first flushes all vCPUs, and waits for
+ * those that walk: they answer no interrupt.
  */
 import { VcpuMode, type Vcpu } from '../kvm.js';
 import type { Step, Thread } from '../operations.js';

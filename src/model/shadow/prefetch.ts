@@ -3,7 +3,8 @@
  * Neighbours of a page that was mapped are mapped too, if the host has them at hand: FNAME(pte_prefetch)
  * (arch/x86/kvm/mmu/paging_tmpl.h) and direct_pte_prefetch() (mmu.c), v5.10 to v7.3.
  *
- * Nothing samples the sequence for them, so it must not be done while an invalidation is in progress, of whatever range.
+ * Nothing samples the sequence for them, so it must not be done while an invalidation is in progress, of
+ * whatever range.
  */
 import { getUserPageFastOnly } from '../host/gup.js';
 import { putPage } from '../host/folios.js';
@@ -15,7 +16,9 @@ import { prefetchCount } from './guest-page-table.js';
 import { Gpte, levelOf, Role, Sp, spGetGfn, spteIndex, sptepToSp, Walker, walkerOf } from './layout.js';
 import { MakeSpte, mmuSetSpte } from './set-spte.js';
 
-/** FNAME(pte_prefetch), or direct_pte_prefetch() for a page that shadows nothing. mmu_lock is held for write. */
+/**
+ * FNAME(pte_prefetch), or direct_pte_prefetch() for a page that shadows nothing. mmu_lock is held for write.
+ */
 export function* ptePrefetch(t: Thread, vcpu: Vcpu, sptep: Cell): Step<void> {
   const { kvm } = vcpu;
   const sp = sptepToSp(t, kvm, sptep);
@@ -56,9 +59,13 @@ function* prefetchOne(t: Thread, vcpu: Vcpu, sptep: Cell, gfn: number, access: n
   return true;
 }
 
-/** gfn_to_memslot_dirty_bitmap(): the memslot, unless writes to it must be noticed and this would allow them. */
+/**
+ * gfn_to_memslot_dirty_bitmap(): the memslot, unless writes to it must be noticed and this would allow them.
+ */
 function gfnToMemslotDirtyBitmap(t: Thread, kvm: Kvm, gfn: number, access: number): Memslot | undefined {
   const slot = slotOfGfn(kvm, gfn);
-  if (slot === undefined || (t.mem[slot.flags] & SlotFlag.Invalid) !== 0) return undefined;
-  return access !== 0 && (t.mem[slot.flags] & SlotFlag.LogDirty) !== 0 ? undefined : slot;
+  if (slot === undefined) return undefined;
+  const flags = t.mem[slot.flags];
+  if ((flags & (SlotFlag.Valid | SlotFlag.Invalid)) !== SlotFlag.Valid) return undefined;
+  return access !== 0 && (flags & SlotFlag.LogDirty) !== 0 ? undefined : slot;
 }

@@ -1,11 +1,11 @@
 'use coroutines';
 /**
- * Heads of rmaps and the chains behind them: struct kvm_rmap_head and pte_list_desc, arch/x86/kvm/mmu/mmu.c, v5.10 to
- * v7.3. `parent_ptes` of a shadow page is one too.
+ * Heads of rmaps and the chains behind them: struct kvm_rmap_head and pte_list_desc, arch/x86/kvm/mmu/mmu.c,
+ * v5.10 to v7.3. `parent_ptes` of a shadow page is one too.
  *
- * The value of a head, as in the kernel, is nothing, one entry, or a list (bit 0); bit 1 locks it (since 6.15, for
- * aging without mmu_lock). The kernel packs 14 entries into a node; a node here holds one, and the rest of its list
- * in the same form as a head.
+ * The value of a head, as in the kernel, is nothing, one entry, or a list (bit 0); bit 1 locks it (since
+ * 6.15, for aging without mmu_lock). The kernel packs 14 entries into a node; a node here holds one, and the
+ * rest of its list in the same form as a head.
  */
 import type { Kvm, Memslot } from '../kvm.js';
 import { Order, type Cell, type Step, type Thread } from '../operations.js';
@@ -59,7 +59,10 @@ export function* kvmRmapUnlock(t: Thread, kvm: Kvm, head: Cell, value: number): 
   else yield* t.storeRelease(head, value);
 }
 
-/** kvm_rmap_lock_readonly(): for aging without mmu_lock; preemption stays off while it is held. 0: nothing to unlock. */
+/**
+ * kvm_rmap_lock_readonly(): for aging without mmu_lock; preemption stays off while it is held. 0: nothing to
+ * unlock.
+ */
 export function* kvmRmapLockReadonly(t: Thread, head: Cell): Step<number> {
   yield* t.preemptDisable();
   const value = yield* lockHead(t, head);
@@ -86,7 +89,10 @@ export function* pteListRemove(t: Thread, kvm: Kvm, head: Cell, sptep: Cell): St
   yield* kvmRmapUnlock(t, kvm, head, listWithout(t, kvm, old, sptep));
 }
 
-/** pte_list_add(): a list with one more entry, its first. Chains of `parent_ptes` are nobody else's, and need no lock. */
+/**
+ * pte_list_add(): a list with one more entry, its first. Chains of `parent_ptes` are nobody else's, and need
+ * no lock.
+ */
 export function listWith(t: Thread, kvm: Kvm, list: number, sptep: Cell): number {
   if (list === 0) return sptep << RMAP_SHIFT;
   const { mem } = t;

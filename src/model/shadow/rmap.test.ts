@@ -33,7 +33,8 @@ describe('chains', () => {
     const free = mem[kvm.shadow.rmapFree];
     let list = 0;
     for (const sptep of [101, 102, 103, 104]) list = listWith(t, kvm, list, sptep);
-    const order = (value: number): number[] => (value === 0 ? [] : [rmapFirst(t, value), ...order(rmapRest(t, value))]);
+    const order = (value: number): number[] =>
+      value === 0 ? [] : [rmapFirst(t, value), ...order(rmapRest(t, value))];
     expect(order(list)).toEqual([104, 103, 102, 101]);
     list = listWithout(t, kvm, list, 102);
     expect(order(list)).toEqual([104, 103, 101]);
@@ -117,7 +118,7 @@ describe('kvmRmapZapGfnRange', () => {
     expect(shadowFaults(alone)).toEqual([]);
   });
 
-  it('a range of one page that is contended yields at each of the three levels, flushing only what it zapped', () => {
+  it('a contended range of one page yields at each of three levels, flushing only what it zapped', () => {
     const alone = shadowOn({});
     const { t, kvm, vcpu } = alone;
     touch(alone, vcpu, 5);

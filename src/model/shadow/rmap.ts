@@ -45,7 +45,10 @@ export function* dropSpte(t: Thread, kvm: Kvm, sptep: Cell): Step<void> {
   yield* pteListRemove(t, kvm, gfnToRmap(kvm, slot, gfn, levelOf(t, sp)), sptep);
 }
 
-/** spte_has_volatile_bits(): whether it may change without mmu_lock: by a fast page fault, or by the processor. */
+/**
+ * spte_has_volatile_bits(): whether it may change without mmu_lock: by a fast page fault, or by the
+ * processor.
+ */
 function hasVolatileBits(spte: number): boolean {
   if ((spte & Spte.Writable) === 0 && (spte & Spte.MmuWritable) !== 0) return true;
   return (spte & Spte.Accessed) === 0 || ((spte & Spte.Writable) !== 0 && (spte & Spte.Dirty) === 0);
@@ -71,7 +74,8 @@ function* mmuSpteClearTrackBits(t: Thread, kvm: Kvm, sptep: Cell): Step<number> 
 /**
  * mmu_spte_update(): a present entry gets other bits, the same frame.
  *
- * @returns whether a flush is due: writes that were allowed, or could become so without mmu_lock, no longer are
+ * @returns whether a flush is due: writes that were allowed, or could become so without mmu_lock, no longer
+ *   are
  */
 export function* mmuSpteUpdate(t: Thread, sptep: Cell, spte: number): Step<boolean> {
   let old = yield* t.load(sptep);
@@ -81,11 +85,12 @@ export function* mmuSpteUpdate(t: Thread, sptep: Cell, spte: number): Step<boole
 }
 
 /**
- * kvm_zap_rmap(), kvm_zap_rmapp() before 6.8; kvm_zap_all_rmap_sptes(): every entry that maps the frame of a head.
+ * kvm_zap_rmap(), kvm_zap_rmapp() before 6.8; kvm_zap_all_rmap_sptes(): every entry that maps the frame of a
+ * head.
  *
  * @returns whether there was one
  */
-export function* kvmZapRmap(t: Thread, kvm: Kvm, head: Cell): Step<boolean> {
+function* kvmZapRmap(t: Thread, kvm: Kvm, head: Cell): Step<boolean> {
   let list = yield* kvmRmapLock(t, kvm, head);
   if (list === 0) return false;
   while (list !== 0) {
@@ -100,8 +105,8 @@ export function* kvmZapRmap(t: Thread, kvm: Kvm, head: Cell): Step<boolean> {
 }
 
 /**
- * slot_rmap_walk_next(): the head after `head` that is not empty, up to `last`; or the one after `last`. (The first head
- * of each level is visited even if it is empty: slot_rmap_walk_init() does not look.)
+ * slot_rmap_walk_next(): the head after `head` that is not empty, up to `last`; or the one after `last`. (The
+ * first head of each level is visited even if it is empty: slot_rmap_walk_init() does not look.)
  */
 function* slotRmapWalkNext(t: Thread, head: Cell, last: Cell): Step<Cell> {
   let next = head + 1;
@@ -110,12 +115,13 @@ function* slotRmapWalkNext(t: Thread, head: Cell, last: Cell): Step<Cell> {
 }
 
 /**
- * __kvm_rmap_zap_gfn_range(), since 6.12; kvm_handle_gfn_range() before, and slot_handle_level_range(). Level-major:
- * every 4 KiB head of the range, then every 2 MiB head, then every 1 GiB head.
+ * __kvm_rmap_zap_gfn_range(), since 6.12; kvm_handle_gfn_range() before, and slot_handle_level_range().
+ * Level-major: every 4 KiB head of the range, then every 2 MiB head, then every 1 GiB head.
  *
- * Nothing guards progress but one head a yield, and the walk goes on where it was. The range that a yield flushes is
- * the kernel's: from the first gfn to the one the walk stands on, whatever was zapped at lower levels, of a large head
- * only its first page, and of other slots nothing. With the whole flush that x86 does anyway, that is harmless.
+ * Nothing guards progress but one head a yield, and the walk goes on where it was. The range that a yield
+ * flushes is the kernel's: from the first gfn to the one the walk stands on, whatever was zapped at lower
+ * levels, of a large head only its first page, and of other slots nothing. With the whole flush that x86 does
+ * anyway, that is harmless.
  *
  * @param flushBefore whether a flush is due already
  * @returns whether a flush is due
@@ -155,7 +161,9 @@ function* flushBeforeYield(t: Thread, kvm: Kvm, startGfn: number, endGfn: number
   return kvm.policy.flushOnYield === 'keep-pending';
 }
 
-/** kvm_mmu_slot_gfn_write_protect(): whether an entry of any level was made read-only, so that a flush is due. */
+/**
+ * kvm_mmu_slot_gfn_write_protect(): whether an entry of any level was made read-only, so that a flush is due.
+ */
 export function* kvmMmuSlotGfnWriteProtect(t: Thread, kvm: Kvm, gfn: number): Step<boolean> {
   const slot = slotOfGfn(kvm, gfn);
   if (slot === undefined) return false;

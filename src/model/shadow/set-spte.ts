@@ -1,7 +1,7 @@
 'use coroutines';
 /**
- * Writing entries of shadow pages: make_spte() (arch/x86/kvm/mmu/spte.c) and mmu_set_spte() (mmu.c), v5.10 to v7.3.
- * mmu_lock is held for write.
+ * Writing entries of shadow pages: make_spte() (arch/x86/kvm/mmu/spte.c) and mmu_set_spte() (mmu.c), v5.10 to
+ * v7.3. mmu_lock is held for write.
  */
 import { Cost } from '../costs.js';
 import { SlotFlag, type Kvm, type Memslot, type Vcpu } from '../kvm.js';

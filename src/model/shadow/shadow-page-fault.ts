@@ -1,14 +1,14 @@
 'use coroutines';
 /**
- * Page faults of a guest under shadow paging: FNAME(page_fault) and FNAME(fetch), arch/x86/kvm/mmu/paging_tmpl.h, v5.10 to
- * v7.3. The fault's address is one of the guest's own; its tables are walked first, without a lock, and everything that
- * the walk found is asked again under mmu_lock, which is held for write.
+ * Page faults of a guest under shadow paging: FNAME(page_fault) and FNAME(fetch),
+ * arch/x86/kvm/mmu/paging_tmpl.h, v5.10 to v7.3. The fault's address is one of the guest's own; its tables
+ * are walked first, without a lock, and everything that the walk found is asked again under mmu_lock, which
+ * is held for write.
  */
 import { Cost } from '../costs.js';
 import { faultRetry } from '../fault-retry.js';
 import type { Kvm, Vcpu } from '../kvm.js';
 import { writeUnlock } from '../locks/rwlock.js';
-import { slotOfGfn } from '../mmu-invalidate.js';
 import type { Cell, Step, Thread } from '../operations.js';
 import { faultOf, RetPf } from '../page-fault-struct.js';
 import { isPageFaultStale, kvmFaultinPfn, kvmReleasePfn } from '../page-fault.js';
@@ -16,7 +16,7 @@ import { entryIndex, pagesPerEntry, tableCell } from '../page-tables.js';
 import { frameOf } from '../spte.js';
 import { kvmMmuHugepageAdjust } from '../tdp-map.js';
 import { Detection, Tracepoint } from '../tracepoints.js';
-import { faultWriteLock } from './fault-lock.js';
+import { faultWriteLock, slotOfFault } from './fault.js';
 import { gpteChanged, pagingWalkAddr } from './guest-page-table.js';
 import { isGuestTable, Role, Sp, Walker, walkerOf } from './layout.js';
 import { ptePrefetch } from './prefetch.js';
@@ -26,7 +26,10 @@ import { mmuSyncChildren } from './sync-page.js';
 import { kvmGfnIsWriteTracked } from './unsync.js';
 import { makeMmuPagesAvailable } from './zap-page.js';
 
-/** FNAME(page_fault). The gfn of the vCPU's fault is the page that was touched until the walk has translated it. */
+/**
+ * FNAME(page_fault). The gfn of the vCPU's fault is the page that was touched until the walk has translated
+ * it.
+ */
 export function* shadowPageFault(t: Thread, vcpu: Vcpu): Step<RetPf> {
   const addr = faultOf(t, vcpu).gfn;
   const result = yield* faultAt(t, vcpu, addr);
@@ -80,7 +83,7 @@ function* fetch(t: Thread, vcpu: Vcpu): Step<RetPf> {
     }
     table = frameOf(yield* t.loadPlain(sptep));
   }
-  const slot = slotOfGfn(kvm, faultOf(t, vcpu).gfn);
+  const slot = slotOfFault(t, vcpu);
   yield* kvmMmuHugepageAdjust(t, kvm, faultOf(t, vcpu), slot);
   const { gfn, pfn, write, mapWritable, goalLevel } = faultOf(t, vcpu);
   // kvm_mmu_gfn_disallow_lpage(): tables of the guest are write-protected one by one.

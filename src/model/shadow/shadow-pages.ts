@@ -1,7 +1,7 @@
 'use coroutines';
 /**
- * Shadow pages found or made: kvm_mmu_get_shadow_page() and what belongs to it, arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3.
- * mmu_lock is held for write.
+ * Shadow pages found or made: kvm_mmu_get_shadow_page() and what belongs to it, arch/x86/kvm/mmu/mmu.c, v5.10
+ * to v7.3. mmu_lock is held for write.
  */
 import { Cost } from '../costs.js';
 import type { Kvm, Vcpu } from '../kvm.js';

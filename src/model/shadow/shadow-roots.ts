@@ -1,10 +1,11 @@
 'use coroutines';
 /**
- * Roots of the rmap-based MMU: kvm_mmu_load(), mmu_alloc_direct_roots(), mmu_alloc_shadow_roots(), mmu_free_root_page() and
- * kvm_mmu_free_obsolete_roots(), arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. A root is a shadow page that vCPUs count; all
- * vCPUs load the same one until it becomes obsolete.
+ * Roots of the rmap-based MMU: kvm_mmu_load(), mmu_alloc_direct_roots(), mmu_alloc_shadow_roots(),
+ * mmu_free_root_page() and kvm_mmu_free_obsolete_roots(), arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. A root is a
+ * shadow page that vCPUs count; all vCPUs load the same one until it becomes obsolete.
  *
- * `kvm.roots` holds what others ask about roots: the table, and in `invalid` what is_obsolete_root() would say.
+ * `kvm.roots` holds what others ask about roots: the table, and in `invalid` what is_obsolete_root() would
+ * say.
  */
 import { Cost } from '../costs.js';
 import type { Kvm, Vcpu } from '../kvm.js';

@@ -1,7 +1,8 @@
 'use coroutines';
 /**
- * Unsync pages brought up to date with what the guest has written: FNAME(sync_spte) (arch/x86/kvm/mmu/paging_tmpl.h),
- * kvm_sync_page(), mmu_sync_children() (mmu.c), v5.10 to v7.3. mmu_lock is held for write.
+ * Unsync pages brought up to date with what the guest has written: FNAME(sync_spte)
+ * (arch/x86/kvm/mmu/paging_tmpl.h), kvm_sync_page(), mmu_sync_children() (mmu.c), v5.10 to v7.3. mmu_lock is
+ * held for write.
  */
 import { Cost } from '../costs.js';
 import { Request, type Vcpu } from '../kvm.js';
@@ -65,7 +66,8 @@ export function* kvmSyncPage(t: Thread, vcpu: Vcpu, sp: Cell): Step<boolean> {
 }
 
 /**
- * mmu_sync_children(): brings every unsync page below `parent` up to date, and makes its guest table read-only again.
+ * mmu_sync_children(): brings every unsync page below `parent` up to date, and makes its guest table
+ * read-only again.
  *
  * @param canYield whether mmu_lock may be dropped; otherwise the vCPU gets a request to go on later
  * @returns true for -EINTR: not all is done, but some

@@ -1,7 +1,8 @@
 'use coroutines';
 /**
- * Unsync pages: shadow pages of the lowest level whose guest table the guest may write to without an exit. What they
- * map is brought up to date when the guest flushes, loads a root or faults. arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3.
+ * Unsync pages: shadow pages of the lowest level whose guest table the guest may write to without an exit.
+ * What they map is brought up to date when the guest flushes, loads a root or faults. arch/x86/kvm/mmu/mmu.c,
+ * v5.10 to v7.3.
  */
 import { Cost } from '../costs.js';
 import type { Kvm } from '../kvm.js';
@@ -13,7 +14,9 @@ import { isGuestTable, Sp, spteIndex, sptepToSp, UNSYNC_PAGES } from './layout.j
 import { firstValidSp, hasGptes, nextValidSp } from './lists.js';
 import { rmapFirst, rmapRest } from './rmap-chain.js';
 
-/** kvm_gfn_is_write_tracked(): a table of a higher level, whose writes must be seen. Asked without a lock too. */
+/**
+ * kvm_gfn_is_write_tracked(): a table of a higher level, whose writes must be seen. Asked without a lock too.
+ */
 export function* kvmGfnIsWriteTracked(t: Thread, kvm: Kvm, gfn: number): Step<boolean> {
   if (!isGuestTable(kvm, gfn)) return false;
   return (yield* t.load(kvm.shadow.writeTracked + gfn - kvm.shadow.guestTableGfn)) > 0;
@@ -62,7 +65,7 @@ export function* mmuTryToUnsyncPages(
 }
 
 /** kvm_mmu_mark_parents_unsync() */
-export function markParentsUnsync(t: Thread, kvm: Kvm, sp: Cell): void {
+function markParentsUnsync(t: Thread, kvm: Kvm, sp: Cell): void {
   let list = t.mem[sp + Sp.parentPtes];
   while (list !== 0) {
     markUnsync(t, kvm, rmapFirst(t, list));
@@ -83,7 +86,8 @@ export function markUnsync(t: Thread, kvm: Kvm, sptep: Cell): void {
 }
 
 /**
- * mmu_unsync_walk(): unsync pages below `parent` into the array of kvm.shadow.unsyncPages, as many as it takes.
+ * mmu_unsync_walk(): unsync pages below `parent` into the array of kvm.shadow.unsyncPages, as many as it
+ * takes.
  *
  * @returns how many; `unsyncPageAt` gives them
  */

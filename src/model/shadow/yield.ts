@@ -1,5 +1,8 @@
 'use coroutines';
-/** How the rmap-based MMU gives mmu_lock away: `need_resched() || rwlock_needbreak()`, then cond_resched_rwlock_write(). */
+/**
+ * How the rmap-based MMU gives mmu_lock away: `need_resched() || rwlock_needbreak()`, then
+ * cond_resched_rwlock_write().
+ */
 import type { Kvm } from '../kvm.js';
 import { condReschedRwlockWrite, LockMode, rwlockNeedbreak } from '../locks/rwlock.js';
 import type { Step, Thread } from '../operations.js';

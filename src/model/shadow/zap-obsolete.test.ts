@@ -27,7 +27,9 @@ describe('kvmMmuZapAllFast', () => {
     run(kvmMmuZapAllFast(t, kvm));
     expect(t.all(Tracepoint.kvmMmuZapAllFast)).toEqual([[0, 11]]);
     expect(mem[kvm.mmuValidGen]).toBe(1);
-    expect(kvm.vcpus.map(({ requests }) => (mem[requests] ?? 0) & Request.MmuFreeObsoleteRoots)).toEqual([4, 4, 4]);
+    expect(kvm.vcpus.map(({ requests }) => (mem[requests] ?? 0) & Request.MmuFreeObsoleteRoots)).toEqual([
+      4, 4, 4,
+    ]);
     expect(t.all(Tracepoint.kvmMmuPrepareZapPage)).toHaveLength(11);
     // The root counts until the last vCPU has left it.
     expect(mem[kvm.shadow.usedPages]).toBe(1);

@@ -1,7 +1,7 @@
 'use coroutines';
 /**
- * Zapping everything: kvm_mmu_zap_all_fast() and what belongs to it. arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. slots_lock
- * is held by the caller.
+ * Zapping everything: kvm_mmu_zap_all_fast() and what belongs to it. arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3.
+ * slots_lock is held by the caller.
  */
 import { Request, type Kvm, type Memslot } from '../kvm.js';
 import { writeLock, writeUnlock } from '../locks/rwlock.js';
@@ -27,9 +27,11 @@ function batchZapPages(kvm: Kvm): number {
 }
 
 /**
- * kvm_zap_obsolete_pages(): from the oldest page on, until one is of the current generation. After each batch mmu_lock may
- * be dropped; then the walk begins anew. Nothing is flushed before that, because vCPUs were made to leave these pages;
- * the flush at the end is for lockless walks.
+ * kvm_zap_obsolete_pages(): from the oldest page on, until one is of the current generation. After each batch
+ * mmu_lock may be dropped; then the walk begins anew. Nothing is flushed before that, because vCPUs were made
+ * to leave these pages; the flush at the end is for lockless walks.
+ *
+ * @internal for tests
  */
 export function* kvmZapObsoletePages(t: Thread, kvm: Kvm): Step<void> {
   const { activeTail, obsoleteList } = kvm.shadow;
@@ -39,7 +41,7 @@ export function* kvmZapObsoletePages(t: Thread, kvm: Kvm): Step<void> {
   while (sp !== 0 && isObsoleteSp(t, kvm, sp)) {
     if (batch >= most && (yield* shadowNeedsYield(t, kvm))) {
       if (yield* shadowYield(t, kvm, t.mem[sp + Sp.gfn])) {
-        batch = 0;
+
         sp = t.mem[activeTail];
         continue;
       }
@@ -78,8 +80,8 @@ function* invalidateShadowRoots(t: Thread, kvm: Kvm): Step<void> {
 }
 
 /**
- * kvm_mmu_zap_memslot(), since 6.12, when the quirk SLOT_ZAP_ALL is off: what a memslot maps, and the shadow pages of
- * guest tables in it.
+ * kvm_mmu_zap_memslot(), since 6.12, when the quirk SLOT_ZAP_ALL is off: what a memslot maps, and the shadow
+ * pages of guest tables in it.
  */
 export function* kvmMmuZapMemslot(t: Thread, kvm: Kvm, slot: Memslot): Step<void> {
   const end = slot.baseGfn + slot.pages;

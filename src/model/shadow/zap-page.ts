@@ -1,7 +1,8 @@
 'use coroutines';
 /**
- * Shadow pages on their way out: prepared (nothing leads to them or from them any more), committed (freed once no vCPU
- * and no lockless walk can be inside). arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. mmu_lock is held for write.
+ * Shadow pages on their way out: prepared (nothing leads to them or from them any more), committed (freed
+ * once no vCPU and no lockless walk can be inside). arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. mmu_lock is held
+ * for write.
  */
 import { Cost } from '../costs.js';
 import { Request, type Kvm } from '../kvm.js';
@@ -32,8 +33,8 @@ export function listUnstable(result: number): boolean {
 }
 
 /**
- * __kvm_mmu_prepare_zap_page(): takes a page out of use and puts it on an invalid list; a root that vCPUs still hold
- * only becomes invalid, and is put there when the last one lets go.
+ * __kvm_mmu_prepare_zap_page(): takes a page out of use and puts it on an invalid list; a root that vCPUs
+ * still hold only becomes invalid, and is put there when the last one lets go.
  *
  * @param list cell that holds the first page of the invalid list
  * @returns 2 for each other page that was zapped, and 1 for this one: see zappedCount and listUnstable
@@ -93,7 +94,10 @@ function* unlinkChildren(t: Thread, kvm: Kvm, sp: Cell): Step<void> {
   for (let index = 0; index < entries; index++) yield* mmuPageZapPte(t, kvm, first + index);
 }
 
-/** mmu_page_zap_pte(): whether the entry was present. Pages below stay; they are found by hash, or zapped later. */
+/**
+ * mmu_page_zap_pte(): whether the entry was present. Pages below stay; they are found by hash, or zapped
+ * later.
+ */
 export function* mmuPageZapPte(t: Thread, kvm: Kvm, sptep: Cell): Step<boolean> {
   const spte = yield* t.loadPlain(sptep);
   if (spte === NONPRESENT_SPTE) return false;
@@ -128,8 +132,8 @@ function unaccountShadowed(t: Thread, kvm: Kvm, sp: Cell): void {
 }
 
 /**
- * kvm_mmu_commit_zap_page(): the flush makes every vCPU leave the guest and every lockless walk end; then the pages are
- * freed. Their tables are not protected by RCU.
+ * kvm_mmu_commit_zap_page(): the flush makes every vCPU leave the guest and every lockless walk end; then the
+ * pages are freed. Their tables are not protected by RCU.
  */
 export function* kvmMmuCommitZapPage(t: Thread, kvm: Kvm, list: Cell): Step<void> {
   if (t.mem[list] === 0) return;

@@ -16,7 +16,7 @@ export interface Alone extends Machine {
   readonly first: number;
 }
 
-/** @internal for tests */
+/** A machine whose memory is one slot of `pages`, unless `slots` says otherwise. */
 export function aloneOn(config: Partial<MachineConfig> & { pages?: number; kernel?: string }): Alone {
   const { pages = 1024, kernel = 'v7.3', ...rest } = config;
   let scratch = 0;
@@ -56,7 +56,8 @@ export function invalidations({ t, first }: Alone): number[][] {
 }
 
 /**
- * What does not add up: references that nobody holds or that are missing, and frames that are free and used, or lost.
+ * What does not add up: references that nobody holds or that are missing, and frames that are free and
+ * used, or lost.
  *
  * @param held references that the test holds itself, by frame
  * @internal for tests

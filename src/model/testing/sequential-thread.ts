@@ -1,5 +1,6 @@
 /**
- * A thread that is alone on the machine: every operation happens at once, so a coroutine runs to its end in one call.
+ * A thread that is alone on the machine: every operation
+ * happens at once, so a coroutine runs to its end in one call.
  */
 import type { Cost } from '../costs.js';
 import type { Cell, Frame, Order, Step, Thread } from '../operations.js';
@@ -21,7 +22,6 @@ export function finish<T>(step: Step<T>): T {
   return step as unknown as T;
 }
 
-/** @internal for tests */
 export class SequentialThread implements Thread {
   readonly suspended = false;
   readonly value: unknown = undefined;

@@ -1,4 +1,7 @@
-/** The rmap-based MMU on a machine with one thread, and what must always be true of its pages, chains and lists. */
+/**
+ * The rmap-based MMU on a machine with one thread, and
+ * what must always be true of its pages, chains and lists.
+ */
 import type { Kvm, Vcpu } from '../kvm.js';
 import type { MachineConfig } from '../machine.js';
 import type { Step } from '../operations.js';
@@ -157,7 +160,10 @@ function listLength(
   return length;
 }
 
-/** Each leaf is in its rmap and each link in the parents of its page, and nothing else is. Returns nodes in use. */
+/**
+ * Each leaf is in its rmap and each link in the parents
+ * of its page, and nothing else is. Returns nodes in use.
+ */
 function checkEntries({ kvm, mem }: Alone, pages: number[], wrong: string[]): number {
   const { shadow } = kvm;
   const expected = new Map<number, number[]>();
