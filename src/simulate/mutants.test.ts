@@ -40,7 +40,7 @@ machine: { cpus: 2 }
 guest: { memory: 8MiB, vcpus: 6, pin: false, access: { pattern: random, region: shared, writes: 100%, work: 100ns } }
 storms:
   - { kind: madvise, advice: dontneed, step: 256KiB, period: 50us, threads: 2 }
-duration: 60ms
+duration: 150ms
 `;
 
 const TEXTS = { CROWD, LONG, BUSY };

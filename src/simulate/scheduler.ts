@@ -33,6 +33,11 @@ export class Scheduler {
     return this.#model === 'full' || this.#model === 'lazy' || this.#model === 'rt';
   }
 
+  /** Priority inheritance: who holds mmu_lock runs on, as urgent as whoever waits for it. */
+  mayPreempt(thread: SimThread): boolean {
+    return !this.#boosts || thread.heldSince < 0;
+  }
+
   /** Whether cond_resched() does anything, and might_sleep(). */
   condReschedWorks(voluntary: boolean): boolean {
     return this.#model === 'voluntary' || (this.#model === 'none' && !voluntary);
@@ -61,8 +66,7 @@ export class Scheduler {
 
   /** resched_curr(), resched_curr_lazy() */
   #ask(cpu: Cpu): void {
-    // Priority inheritance: who holds mmu_lock runs on, as urgent as whoever waits for it.
-    if (this.#boosts && (cpu.current?.heldSince ?? -1) >= 0) return;
+    if (cpu.current !== undefined && !this.mayPreempt(cpu.current)) return;
     if (this.#model === 'lazy' && !cpu.needReschedLazy) cpu.needReschedLazy = true;
     else cpu.needResched = true;
   }
@@ -109,6 +113,7 @@ export class Scheduler {
   preempt(cpu: Cpu, now: number): void {
     const { current } = cpu;
     if (current === undefined || cpu.queue.length === 0) return;
+    if (!this.mayPreempt(current)) return;
     this.account(cpu, now);
     cpu.needResched = false;
     cpu.needReschedLazy = false;

@@ -295,7 +295,8 @@ export class Simulator {
 
   /** preempt_enable() has reached 0. */
   preemptionPoint(thread: SimThread): void {
-    if (this.cpus[thread.cpu].needResched && this.scheduler.isPreemptible) this.yieldCpu(thread, undefined);
+    if (!this.cpus[thread.cpu].needResched || !this.scheduler.isPreemptible) return;
+    if (this.scheduler.mayPreempt(thread)) this.yieldCpu(thread, undefined);
   }
 
   // Interrupts.

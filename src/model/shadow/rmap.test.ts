@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { makeHugeFolio, takeFreeBlock } from '../host/folios.js';
+import { pmdCell } from '../host/primary-mmu.js';
 import type { Memslot } from '../kvm.js';
+import { kvmMmuNotifierInvalidateRangeEnd, kvmMmuNotifierInvalidateRangeStart } from '../mmu-notifier.js';
 import { RetPf } from '../page-fault-struct.js';
 import { SCRATCH_UNFLUSHED } from '../scratch.js';
-import { frameOf, isPresent, Spte } from '../spte.js';
+import { frameOf, isPresent, makeEntry, Pte, Spte } from '../spte.js';
 import { entryOf } from '../testing/host-machine.js';
 import { SequentialThread } from '../testing/sequential-thread.js';
 import {
+  activePages,
   atFirstUnlock,
   chainOf,
   reload,
@@ -19,6 +23,7 @@ import {
 import { Tracepoint } from '../tracepoints.js';
 import { gfnToRmap, listWith, listWithout, rmapFirst, rmapRest } from './rmap-chain.js';
 import { kvmRmapZapGfnRange } from './rmap.js';
+import { Sp } from './layout.js';
 import { kvmMmuZapAllFast } from './zap-obsolete.js';
 
 function slotOf({ kvm }: { kvm: { slots: readonly Memslot[] } }): Memslot {
@@ -202,6 +207,27 @@ describe('huge pages', () => {
     expect(mem[kvm.shadow.usedPages]).toBe(3);
     expect(run(kvmRmapZapGfnRange(t, kvm, slot, 900, 901, false, false))).toBe(true);
     expect(t.all(Tracepoint.probeSpteZapped).map(([, gfn, , level]) => [gfn, level])).toEqual([[512, 2]]);
+    expect(shadowFaults(alone)).toEqual([]);
+  });
+
+  it('take the place of the table that mapped their pages, with a flush', () => {
+    const alone = shadowOn({ ...huge, populated: { huge: false, nodeOf: () => 0 }, pfns: 4096 });
+    const { t, kvm, mm, mem, vcpu, first } = alone;
+    touch(alone, vcpu, 700);
+    // What khugepaged does, between start and end of an invalidation.
+    run(kvmMmuNotifierInvalidateRangeStart(t, kvm, first + 512, first + 1024, true));
+    const block = takeFreeBlock(mem, mm, 0);
+    makeHugeFolio(mem, mm, block);
+    mem[mm.refcounts + block] = 1;
+    mem[pmdCell(mm, first + 512)] = makeEntry(block, Pte.Present | Pte.Write | Pte.Accessed | Pte.Dirty);
+    run(kvmMmuNotifierInvalidateRangeEnd(t, kvm, first + 512, first + 1024));
+    const flushes = t.all(Tracepoint.remoteFlush).length;
+    expect(touch(alone, vcpu, 800)).toBe(RetPf.Fixed);
+    expect(translationOf(mem, kvm, vcpu, 512) & Spte.Huge).toBe(Spte.Huge);
+    expect(t.all(Tracepoint.remoteFlush)).toHaveLength(flushes + 1);
+    // The table below has no parent any more, and is found again by hash.
+    const parents = activePages(alone).map((sp) => chainOf(mem, sp + Sp.parentPtes).length);
+    expect(parents).toEqual([0, 1, 1, 0]);
     expect(shadowFaults(alone)).toEqual([]);
   });
 

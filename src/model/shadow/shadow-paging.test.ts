@@ -93,6 +93,14 @@ describe('a fault under shadow paging', () => {
     }
   });
 
+  it('maps no neighbours from an entry on that maps nothing', () => {
+    const alone = pagingOn();
+    const { t, mem, vcpu } = alone;
+    mem[gpteOf(alone, 6)] = makeEntry(6, 0);
+    touch(alone, vcpu, 5);
+    expect(t.all(Tracepoint.kvmMmuSetSpte).map(([gfn]) => gfn)).toEqual([5, 4]);
+  });
+
   it('a large page of the guest over small ones of the host: pages that shadow nothing lead to them', () => {
     const alone = pagingOn();
     const { kvm, mem, vcpu } = alone;
@@ -353,6 +361,7 @@ describe('whatever happens', () => {
           const gpte = mem[gpteOf(alone, page)] ?? 0;
           if (!isLeaf(spte)) continue;
           expect(frameOf(spte)).toBe(frameOf(entryOf(alone, frameOf(gpte))));
+          expect(gpte & Gpte.Present).toBe(Gpte.Present);
           const exceeds = (spte & Spte.Writable) !== 0 && (gpte & Gpte.Write) === 0;
           expect(exceeds).toBe(false);
         }

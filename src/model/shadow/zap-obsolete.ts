@@ -41,7 +41,7 @@ export function* kvmZapObsoletePages(t: Thread, kvm: Kvm): Step<void> {
   while (sp !== 0 && isObsoleteSp(t, kvm, sp)) {
     if (batch >= most && (yield* shadowNeedsYield(t, kvm))) {
       if (yield* shadowYield(t, kvm, t.mem[sp + Sp.gfn])) {
-
+        batch = 0;
         sp = t.mem[activeTail];
         continue;
       }
