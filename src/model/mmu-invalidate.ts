@@ -68,7 +68,8 @@ function* addToRange(t: Thread, kvm: Kvm, from: number, to: number): Step<void> 
 export function* kvmMmuInvalidateEnd(t: Thread, kvm: Kvm, start: number, end: number): Step<void> {
   const { policy } = kvm;
   const bumps =
-    policy.seqBump === 'end' || (policy.seqBump === 'end-if-zapped' && t.mem[t.scratch + SCRATCH_ZAPPED] === 1);
+    policy.seqBump === 'end' ||
+    (policy.seqBump === 'end-if-zapped' && t.mem[t.scratch + SCRATCH_ZAPPED] === 1);
   if (policy.rangeTracking === 'exact' || policy.sequence === 'per-range') exactRangeEnd(t, kvm);
   if (bumps && policy.endOrder === 'seq-then-count') yield* bumpSeq(t, kvm);
   if (policy.endBarrier === 'wmb') yield* t.smpWmb();

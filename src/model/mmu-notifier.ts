@@ -46,7 +46,12 @@ export function* kvmMmuNotifierInvalidateRangeStart(
 }
 
 /** kvm_mmu_notifier_invalidate_range_end() */
-export function* kvmMmuNotifierInvalidateRangeEnd(t: Thread, kvm: Kvm, start: number, end: number): Step<void> {
+export function* kvmMmuNotifierInvalidateRangeEnd(
+  t: Thread,
+  kvm: Kvm,
+  start: number,
+  end: number,
+): Step<void> {
   t.emit(Tracepoint.probeEndEntered, start, end);
   yield* kvmHandleHvaRangeEnd(t, kvm, start, end);
   const elided = kvm.policy.activeCount === 'on-memslot-hit' || kvm.policy.endElision === 'no-memslot';
@@ -65,7 +70,13 @@ export function* kvmMmuNotifierInvalidateRangeEnd(t: Thread, kvm: Kvm, start: nu
  * kvm_handle_hva_range(), __kvm_handle_hva_range() until 6.12, as start() uses it: the lock is taken at the first
  * memslot that is hit, held across all of them, and the flush at the end happens under it.
  */
-function* kvmHandleHvaRangeUnmap(t: Thread, kvm: Kvm, start: number, end: number, mayBlock: boolean): Step<void> {
+function* kvmHandleHvaRangeUnmap(
+  t: Thread,
+  kvm: Kvm,
+  start: number,
+  end: number,
+  mayBlock: boolean,
+): Step<void> {
   yield* t.spend(Cost.hvaRangeSetup, 1);
   const srcu = yield* srcuReadLock(t, kvm);
   let locked = false;

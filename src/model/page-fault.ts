@@ -16,6 +16,7 @@ import { mmuInvalidateRetryGfn, mmuInvalidateRetryGfnUnsafe, slotOfGfn } from '.
 import type { Step, Thread } from './operations.js';
 import { faultOf, Pfn, RetPf, type PageFault } from './page-fault-struct.js';
 import { directPageFault } from './shadow/direct-page-fault.js';
+import { slotOfFault } from './shadow/fault.js';
 import { shadowPageFault } from './shadow/shadow-page-fault.js';
 import { kvmTdpMmuMap } from './tdp-map.js';
 import { Detection, Tracepoint } from './tracepoints.js';
@@ -73,7 +74,7 @@ function* kvmTdpMmuPageFault(t: Thread, vcpu: Vcpu, fault: PageFault): Step<RetP
   if (result !== RetPf.Continue) return result;
   yield* faultReadLock(t, kvm, isUncovered(t, kvm, fault.gfn));
   if (yield* isPageFaultStale(t, vcpu)) result = faultRetry(t, vcpu, fault, Detection.Stale);
-  else result = yield* kvmTdpMmuMap(t, vcpu, fault, slotOfGfn(kvm, fault.gfn));
+  else result = yield* kvmTdpMmuMap(t, vcpu, fault, slotOfFault(t, vcpu));
   yield* readUnlock(t, kvm);
   yield* kvmReleasePfn(t, kvm, fault);
   return result;

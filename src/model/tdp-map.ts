@@ -19,14 +19,28 @@ import {
   tableCell,
 } from './page-tables.js';
 import { faultRetry } from './fault-retry.js';
-import { FROZEN_SPTE, frameOf, isLeaf, isPresent, isTable, makeEntry, NONPRESENT_SPTE, Spte } from './spte.js';
+import {
+  FROZEN_SPTE,
+  frameOf,
+  isLeaf,
+  isPresent,
+  isTable,
+  makeEntry,
+  NONPRESENT_SPTE,
+  Spte,
+} from './spte.js';
 import { iterOf, tdpIterNext, tdpIterStart, type TdpIter } from './tdp-iter.js';
 import { handleRemovedPt } from './tdp-mmu.js';
 import { kvmFlushRemoteTlbs } from './tlb-flush.js';
 import { Detection, Tracepoint } from './tracepoints.js';
 
 /** @returns RetPf: Fixed, Spurious, WriteProtected, Emulate, or Retry when another task was in the way */
-export function* kvmTdpMmuMap(t: Thread, vcpu: Vcpu, fault: PageFault, slot: Memslot | undefined): Step<RetPf> {
+export function* kvmTdpMmuMap(
+  t: Thread,
+  vcpu: Vcpu,
+  fault: PageFault,
+  slot: Memslot | undefined,
+): Step<RetPf> {
   const { kvm } = vcpu;
   const root = kvm.roots[t.mem[vcpu.root] - 1];
   yield* kvmMmuHugepageAdjust(t, kvm, fault, slot);
@@ -65,7 +79,12 @@ function isFrozen(kvm: Kvm, spte: number): boolean {
  * kvm_mmu_hugepage_adjust(): the largest level that guest, memslot and host all allow. Reading the host's level without
  * its locks is sound only after the recheck, with mmu_lock held.
  */
-export function* kvmMmuHugepageAdjust(t: Thread, kvm: Kvm, fault: PageFault, slot: Memslot | undefined): Step<void> {
+export function* kvmMmuHugepageAdjust(
+  t: Thread,
+  kvm: Kvm,
+  fault: PageFault,
+  slot: Memslot | undefined,
+): Step<void> {
   fault.goalLevel = 1;
   if (slot === undefined || fault.pfn < 0 || fault.maxLevel < 2 || kvm.geometry.maxLeafLevel < 2) return;
   if (((yield* t.load(slot.flags)) & SlotFlag.LogDirty) !== 0) return;

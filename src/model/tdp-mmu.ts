@@ -155,7 +155,13 @@ function* zapEntry(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean
 }
 
 /** handle_changed_spte() for a leaf that is gone. */
-export function* handleZappedLeaf(t: Thread, root: Root, gfn: number, old: number, level: number): Step<void> {
+export function* handleZappedLeaf(
+  t: Thread,
+  root: Root,
+  gfn: number,
+  old: number,
+  level: number,
+): Step<void> {
   yield* t.spend(Cost.handleChangedSpte, 1);
   t.emit(Tracepoint.kvmTdpMmuSpteChanged, root.asId, gfn, level, old, NONPRESENT_SPTE);
   t.emit(Tracepoint.probeSpteZapped, root.index, gfn, old, level);

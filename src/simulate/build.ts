@@ -42,7 +42,7 @@ export function buildSimulation(setup: SimulationSetup): Simulation {
     boostsHolders: setup.policy.lock === 'rt' && setup.policy.rtWriterInheritance === 'boost',
     hz: setup.hz,
     seed: setup.seed,
-    quantumNs: Number((globalThis as {Q?: number}).Q ?? QUANTUM_NS),
+    quantumNs: Number((globalThis as { Q?: number }).Q ?? QUANTUM_NS),
     numaScanPeriodNs: numa?.scanPeriodMinNs ?? Infinity,
     numaScanDelayNs: numa === undefined ? Infinity : numa.scanDelayNs,
   });
@@ -69,12 +69,17 @@ function machineConfig(setup: SimulationSetup): MachineConfig {
     cpuNodes: Array.from({ length: machine.cpus }, (_, cpu) => Math.floor(cpu / cpusPerNode)),
     thp: huge,
     migratesMisplaced: setup.storms.some((storm) => storm.kind === 'numa-balancing' && storm.migrate),
-    // vCPUs that have not run since still hold roots of earlier memslots.
-    roots: setup.storms.some(({ kind }) => kind === 'memslot') ? 8 : 3,
+    roots: rootsOf(setup),
     memslotsChange: setup.storms.some(({ kind }) => kind === 'memslot'),
     ...(guest.prefault ? { populated: { huge, nodeOf: nodeOfFirstTouch(setup) } } : {}),
     ...(ksm === undefined ? {} : { ksm }),
   };
+}
+
+/** Roots alive at once: vCPUs that have not run since hold roots of earlier memslots; shadow roots are per vCPU. */
+function rootsOf({ policy, guest, storms }: SimulationSetup): number {
+  if (policy.mmu !== 'tdp') return guest.vcpus + 2;
+  return storms.some(({ kind }) => kind === 'memslot') ? 8 : 3;
 }
 
 function numaOf({ storms }: SimulationSetup): NumaSettings | undefined {
@@ -112,6 +117,9 @@ function addVcpus(
     } as const;
     const index = sim.threads.length;
     const stack = scratch + index * SCRATCH_CELLS;
-    sim.add(new SimThread(index, options, stack, sim, (t) => vcpuThread(t, vcpu, program, numa)), random.unit() * 100_000);
+    sim.add(
+      new SimThread(index, options, stack, sim, (t) => vcpuThread(t, vcpu, program, numa)),
+      random.unit() * 100_000,
+    );
   }
 }

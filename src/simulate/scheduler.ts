@@ -61,7 +61,10 @@ export class Scheduler {
     const ran = Math.max(0, now - cpu.accounted);
     cpu.accounted = Math.max(cpu.accounted, now);
     current.vruntime += (ran * 1024) / current.weight;
-    cpu.minVruntime = Math.max(cpu.minVruntime, Math.min(current.vruntime, cpu.queue.at(0)?.vruntime ?? Infinity));
+    cpu.minVruntime = Math.max(
+      cpu.minVruntime,
+      Math.min(current.vruntime, cpu.queue.at(0)?.vruntime ?? Infinity),
+    );
   }
 
   /** resched_curr(), resched_curr_lazy() */

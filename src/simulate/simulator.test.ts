@@ -33,7 +33,14 @@ const COSTS: Partial<Record<CostName, number>> = {
 
 function costs(): CostTable {
   const entry = (name: CostName) =>
-    ({ ns: COSTS[name] ?? 0.001, unit: 'ns', spread: 0, range: undefined, kind: 'given', source: 'test' }) as const;
+    ({
+      ns: COSTS[name] ?? 0.001,
+      unit: 'ns',
+      spread: 0,
+      range: undefined,
+      kind: 'given',
+      source: 'test',
+    }) as const;
   const all = Object.fromEntries(COST_NAMES.map((name) => [name, entry(name)]));
   return { name: 'test', costs: all as CostTable['costs'] };
 }
@@ -111,7 +118,14 @@ function* locker(t: Thread, lock: number, inside: number, rounds: number, worst:
 }
 
 /** Computes without end in steps of 100 us, asking to be rescheduled in between, with preemption off if it says so. */
-function* hog(t: Thread, steps: number, pins: boolean, asks: boolean, log: string[], name: string): Step<void> {
+function* hog(
+  t: Thread,
+  steps: number,
+  pins: boolean,
+  asks: boolean,
+  log: string[],
+  name: string,
+): Step<void> {
   if (pins) yield* t.preemptDisable();
   for (let step = 0; step < steps; step++) {
     yield* t.spend(Cost.faultSetup, 1000);
@@ -177,14 +191,17 @@ describe('operations take their time', () => {
 });
 
 describe('waiting', () => {
-  it.each([true, false])('a thread that waits goes on when the cell is what it wants (asleep: %s)', (sleeps) => {
-    const { sim, cells, spawn, log } = world();
-    spawn((t) => waiter(t, cells, sleeps, log));
-    spawn((t) => counter(t, cells, 5));
-    sim.run(1e9, 1e6);
-    expect(log).toEqual(['100 saw 3']);
-    expect(sim.waiters.list()).toEqual([]);
-  });
+  it.each([true, false])(
+    'a thread that waits goes on when the cell is what it wants (asleep: %s)',
+    (sleeps) => {
+      const { sim, cells, spawn, log } = world();
+      spawn((t) => waiter(t, cells, sleeps, log));
+      spawn((t) => counter(t, cells, 5));
+      sim.run(1e9, 1e6);
+      expect(log).toEqual(['100 saw 3']);
+      expect(sim.waiters.list()).toEqual([]);
+    },
+  );
 
   it('who comes too late to see it waits on', () => {
     const { sim, cells, spawn, log } = world('full', 1);

@@ -219,8 +219,7 @@ export class Simulator {
     for (;;) {
       thread.first = null;
       thread.last = null;
-      const result: unknown =
-        frame === null ? thread.start(thread.asThread) : frame.resume(thread.asThread);
+      const result: unknown = frame === null ? thread.start(thread.asThread) : frame.resume(thread.asThread);
       if (thread.suspended) {
         const caller = frame === null ? null : frame.$caller;
         if (thread.last === null) thread.top = caller;
@@ -356,7 +355,8 @@ export class Simulator {
     const ns = this.#handle(cpu, source, now);
     current.stolen += ns;
     if (!cpu.needResched || !this.scheduler.isPreemptible) return;
-    if (current.preemptCount === 0 && current.state === ThreadState.Running) this.scheduler.preempt(cpu, now + ns);
+    if (current.preemptCount === 0 && current.state === ThreadState.Running)
+      this.scheduler.preempt(cpu, now + ns);
   }
 
   /** The interrupted guest has done a part of the accesses that it was about to do. */
@@ -418,7 +418,9 @@ export class Simulator {
     const alive = this.threads.filter(({ state }) => state !== ThreadState.Ended);
     if (waits.length === 0 || waits.length < alive.length) return [];
     if (waits.some(({ handle, state }) => handle !== NO_HANDLE || state === ThreadState.Runnable)) return [];
-    return waits.map(({ comm, tid, waitCell }) => `${comm} ${tid} waits for ${this.#memory.nameOf(waitCell)}`);
+    return waits.map(
+      ({ comm, tid, waitCell }) => `${comm} ${tid} waits for ${this.#memory.nameOf(waitCell)}`,
+    );
   }
 
   /** Counters and clocks of its own; the rest of a snapshot is put together by snapshot.ts. */

@@ -112,13 +112,16 @@ function coroutineOf(
       return (t) => agingStorm(t, kvm, settings);
     default:
   }
-  throw new InputError(`the model has no storm ${storm.kind} of this kind`, { field: `storms ${storm.name}` });
+  throw new InputError(`the model has no storm ${storm.kind} of this kind`, {
+    field: `storms ${storm.name}`,
+  });
 }
 
 /** The range in host pages; threads of one storm share it and start at different places. */
 function settingsOf(kvm: Kvm, setup: SimulationSetup, storm: StormSetup, copy: number): StormSettings {
   const slot = slotOfGfn(kvm, storm.firstPage);
-  if (slot === undefined) throw new InputError('its range is outside of memory', { field: `storms ${storm.name}` });
+  if (slot === undefined)
+    throw new InputError('its range is outside of memory', { field: `storms ${storm.name}` });
   const share = Math.floor(storm.pages / storm.threads);
   return {
     firstPage: storm.firstPage - slot.baseGfn + slot.userspacePage + copy * share,

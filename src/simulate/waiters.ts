@@ -103,6 +103,8 @@ export class Waiters {
 
   /** Cells and who waits for them, for a run that is stuck. */
   list(): { cell: number; threads: readonly SimThread[] }[] {
-    return [...this.#lists].filter(([, threads]) => threads.length > 0).map(([cell, threads]) => ({ cell, threads }));
+    return [...this.#lists]
+      .filter(([, threads]) => threads.length > 0)
+      .map(([cell, threads]) => ({ cell, threads }));
   }
 }

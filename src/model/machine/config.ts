@@ -90,7 +90,7 @@ export function planMachine(config: MachineConfig): MachinePlan {
   const { vcpus, nodes = 1 } = config;
   whole('vcpus', vcpus, 1, 4096);
   whole('nodes', nodes, 1, 63);
-  whole('roots', config.roots ?? 3, 1, 64);
+  whole('roots', config.roots ?? 3, 1, 4100);
   whole('tlbEntries', config.tlbEntries ?? 1536, 1, 2 ** 20);
   whole('outsidePages', config.outsidePages ?? 0, 0, MOST_PAGES);
   const { slots, pages: slotPages } = placeSlots(config);
