@@ -1,0 +1,116 @@
+/** The FIFO mutex: a compiled coroutine for each task on the simulator's event queue. */
+import { readFileSync } from 'node:fs';
+import { compileCoroutines } from '../../scripts/lib/coroutines/compile.mjs';
+import { EventQueue } from '../../dist/simulate/event-queue.js';
+import { exponential, timed } from './random.mjs';
+
+const source = compileCoroutines(readFileSync(new URL('tasks.mjs', import.meta.url), 'utf8'), 'tasks.mjs');
+const { task } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+
+/** What all tasks share. */
+class Engine {
+  queue = new EventQueue({ capacity: 64 });
+  /** @type {Task[]} */
+  tasks = [];
+  waiting = new Int32Array(64);
+  first = 0;
+  waiters = 0;
+  held = false;
+
+  /** Task that was handed the mutex and goes on at once, before time moves. */
+  next = -1;
+
+  run() {
+    const { queue, tasks } = this;
+    while (queue.size > 0) {
+      tasks[queue.pop()].resume(queue.time);
+      while (this.next >= 0) {
+        const each = tasks[this.next];
+        this.next = -1;
+        each.resume(queue.time);
+      }
+    }
+  }
+}
+
+class Task {
+  suspended = false;
+  value = 0;
+  now = 0.5;
+  /** @type {any} */
+  top = null;
+  /** @type {any} */
+  last = null;
+
+  /**
+   * @param {Engine} engine
+   * @param {number} index
+   * @param {object} world
+   */
+  constructor(engine, index, world) {
+    this.engine = engine;
+    this.index = index;
+    this.world = world;
+  }
+
+  /** @param {any} frame */
+  save(frame) {
+    if (this.last === null) this.top = frame;
+    else this.last.$caller = frame;
+    this.last = frame;
+  }
+
+  /** @param {number} now */
+  resume(now) {
+    this.now = now;
+    this.suspended = false;
+    let frame = this.top;
+    for (;;) {
+      this.last = null;
+      if (frame === null) task(this, this.world);
+      else frame.resume(this);
+      const caller = frame === null ? null : frame.$caller;
+      if (this.suspended) {
+        if (caller !== null) this.last.$caller = caller;
+        return;
+      }
+      frame = caller;
+      if (frame === null) return;
+    }
+  }
+
+  /** @param {number} time */
+  sleep(time) {
+    this.engine.queue.push(this.now + time, this.index);
+    this.suspended = true;
+  }
+
+  lock() {
+    const { engine } = this;
+    if (engine.held) {
+      engine.waiting[(engine.first + engine.waiters++) & 63] = this.index;
+      this.suspended = true;
+    } else engine.held = true;
+  }
+
+  unlock() {
+    const { engine } = this;
+    if (engine.waiters === 0) engine.held = false;
+    else {
+      engine.waiters--;
+      engine.next = engine.waiting[engine.first++ & 63];
+    }
+  }
+}
+
+timed((count) => {
+  const world = { left: count, hits: new Uint32Array(64), exponential };
+  const engine = new Engine();
+  for (let index = 0; index < 64; index++) {
+    const each = new Task(engine, index, world);
+    engine.tasks.push(each);
+    each.resume(0);
+  }
+  engine.run();
+  return world.hits[0];
+});
