@@ -1,6 +1,6 @@
 /**
- * The simulator's engine beside others, on the hold model and the FIFO mutex. Programs of one kind run in turn, so that
- * what else the machine does hits all; ratios are of runs of the same turn.
+ * The simulator's engine beside others, on the hold model and the FIFO mutex. Programs of one kind run in
+ * turn, so that what else the machine does hits all; ratios are of runs of the same turn.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -71,7 +71,8 @@ const CONTESTS = [
 ];
 
 /**
- * The command line of a program, compiled if need be; undefined, with a word on stderr, where it cannot be had.
+ * The command line of a program, compiled if need be; undefined, with a word on stderr, where it cannot be
+ * had.
  *
  * @param {Program} program
  * @param {string} folder

@@ -1,8 +1,10 @@
 /**
- * A simulation is its setup: the same hashes on every run, on every machine, and in a browser. The hashes are pinned:
- * whoever changes the model on purpose writes the new ones here, and nobody changes it without noticing.
+ * A simulation is its setup: the same hashes on every run, on every machine, and in a browser. The hashes
+ * are pinned: whoever changes the model on purpose writes the new ones here, and nobody changes it without
+ * noticing.
  *
- * Method: simulate in this process and in Chromium, which loads the very modules of dist/ from a server on loopback.
+ * Method: simulate in this process and in Chromium, which loads the very modules of dist/ from a server on
+ * loopback.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /** The FIFO mutex: a compiled coroutine for each task on the simulator's event queue. */
 import { readFileSync } from 'node:fs';
 import { compileCoroutines } from '../../scripts/lib/coroutines/compile.mjs';
+import { Suspendable } from '../../dist/model/frames.js';
 import { EventQueue } from '../../dist/simulate/event-queue.js';
 import { exponential, timed } from './random.mjs';
 
@@ -33,14 +34,8 @@ class Engine {
   }
 }
 
-class Task {
-  suspended = false;
-  value = 0;
+class Task extends Suspendable {
   now = 0.5;
-  /** @type {any} */
-  top = null;
-  /** @type {any} */
-  last = null;
 
   /**
    * @param {Engine} engine
@@ -48,35 +43,16 @@ class Task {
    * @param {object} world
    */
   constructor(engine, index, world) {
+    super();
     this.engine = engine;
     this.index = index;
-    this.world = world;
-  }
-
-  /** @param {any} frame */
-  save(frame) {
-    if (this.last === null) this.top = frame;
-    else this.last.$caller = frame;
-    this.last = frame;
+    this.begin = () => task(this, world);
   }
 
   /** @param {number} now */
   resume(now) {
     this.now = now;
-    this.suspended = false;
-    let frame = this.top;
-    for (;;) {
-      this.last = null;
-      if (frame === null) task(this, this.world);
-      else frame.resume(this);
-      const caller = frame === null ? null : frame.$caller;
-      if (this.suspended) {
-        if (caller !== null) this.last.$caller = caller;
-        return;
-      }
-      frame = caller;
-      if (frame === null) return;
-    }
+    this.run(this.begin);
   }
 
   /** @param {number} time */

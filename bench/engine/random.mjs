@@ -14,7 +14,7 @@ export function exponential(mean) {
 }
 
 /** @param {number} value */
-export function seed(value) {
+function seed(value) {
   state = value | 0;
 }
 

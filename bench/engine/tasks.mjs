@@ -1,6 +1,7 @@
 'use coroutines';
 /**
- * The mutex's tasks as coroutines. `t.sleep()` and `t.lock()` suspend; compiled by `mutex.mjs` as the model is.
+ * The mutex's tasks as coroutines. `t.sleep()` and `t.lock()` suspend; compiled by `mutex.mjs` as the model
+ * is.
  *
  * @param {any} t
  * @param {{ left: number, hits: Uint32Array, exponential: (mean: number) => number }} world

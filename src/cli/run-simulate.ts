@@ -3,6 +3,8 @@
  * faster without it.
  */
 import { simulationOf } from '../experiment/simulation.js';
+import { INVARIANTS } from '../model/invariants/names.js';
+import { findMutants, mutantPolicy, type Mutant } from '../model/mutants.js';
 import type { ScoreRow } from '../report/index.js';
 import { simulateInSlices, type SimulationOutcome } from '../simulate/run.js';
 import type { SimulationSetup } from '../simulate/setup.js';
@@ -22,10 +24,12 @@ export async function runSimulate(name: string | undefined, options: SimulateOpt
   // Before the work: a name that tells no format must not cost minutes.
   const format = options.trace === undefined ? undefined : formatOf(options.trace, '');
   const { scenario, leftOut } = supportedPart(scenarioFrom(name, options), options.lenient === true);
-  const setup = simulationOf(scenario, {
-    ...(options.until === undefined ? {} : { untilNs: untilFrom(options.until) }),
-    ...(options.maxEvents === undefined ? {} : { maxEvents: maxEventsFrom(options.maxEvents) }),
-    assert: options.assert === true,
+  const setup = withMutant(options.mutant, {
+    ...simulationOf(scenario, {
+      ...(options.until === undefined ? {} : { untilNs: untilFrom(options.until) }),
+      ...(options.maxEvents === undefined ? {} : { maxEvents: maxEventsFrom(options.maxEvents) }),
+      assert: options.assert === true,
+    }),
   });
   for (const each of leftOut) say(`left out: ${each}`);
   const outcome = await run(setup, format !== undefined || options.explain === true);
@@ -43,6 +47,18 @@ export async function runSimulate(name: string | undefined, options: SimulateOpt
   if (outcome.result.run.stopped === 'interrupted') process.exitCode = INTERRUPTED;
   // Done, and the answer is bad.
   else if (outcome.violations.length > 0 || outcome.stuck.length > 0) process.exitCode = 1;
+}
+
+/** The setup with a mistake in its protocol. */
+function withMutant(id: string | undefined, setup: SimulationSetup): SimulationSetup {
+  if (id === undefined) return setup;
+  const [mutant, ...others]: readonly Mutant[] = findMutants(id);
+  if (others.length > 0) {
+    const names = [mutant, ...others].map(({ name }) => name).join(', ');
+    throw new InputError(`'${id}' is several mutants: take one of ${names}`, { field: '--mutant' });
+  }
+  say(`mutant ${mutant.number}, ${mutant.name}, on ${mutant.kernel}: ${mutant.shows}`);
+  return { ...setup, kernel: mutant.kernel, policy: mutantPolicy(mutant) };
 }
 
 /** Runs the simulation; Ctrl-C ends it early, a second one at once. */
@@ -105,6 +121,8 @@ const SHOWN_VIOLATIONS = 5;
 function sayViolations({ violations }: SimulationOutcome): void {
   for (const { name, message } of violations.slice(0, SHOWN_VIOLATIONS))
     say(`${name} is violated: ${message}`);
+  const first = violations.at(0)?.name;
+  if (first !== undefined) say(`${first}: ${INVARIANTS[first]}`);
   const more = violations.length - SHOWN_VIOLATIONS;
   if (more > 0) say(`... and ${more} more violations`);
 }

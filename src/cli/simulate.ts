@@ -6,6 +6,7 @@ import { scenarioNames } from '../experiment/scenario/scenario-names.js';
 
 export interface SimulateOptions {
   kernel?: string;
+  mutant?: string;
   set?: string[];
   cost?: string[];
   seed?: string;
@@ -53,6 +54,10 @@ export function addSimulate(program: Command): void {
     .option('--max-events <n>', 'stop after so many events of the simulator')
     .option('--trace <file>', 'write the events: .dat, .txt, .pftrace, .json or .parquet')
     .option('--explain', 'compare what explain infers from the trace with what the model knows')
+    .option(
+      '--mutant <id>',
+      'with a mistake in the protocol, by number or name (13, no-recheck); on its own kernel',
+    )
     .option('--assert', 'check the invariants all the time; exit code 1 when one is violated')
     .option('--lenient', 'leave out what cannot be simulated instead of stopping')
     .option('--json', 'one JSON object on stdout: docs/simulate.md describes it')

@@ -1,9 +1,9 @@
 /**
- * What takes time: the names. The model says `spend(Cost.vmExit, 1)`; what that is in nanoseconds, and where the number
- * comes from, is the executor's affair (`src/simulate/costs`). `check` ignores costs.
+ * What takes time: the names. The model says `spend(Cost.vmExit, 1)`; what that is in nanoseconds, and
+ * where the number comes from, is the executor's affair (`src/simulate/costs`). `check` ignores costs.
  *
- * Memory operations, atomics, fences, interrupts and context switches have costs of their own in the executor,
- * because it knows the distance between CPUs.
+ * Memory operations, atomics, fences, interrupts and context switches have costs of their own in the
+ * executor, because it knows the distance between CPUs.
  */
 export const Cost = {
   /** Guest to host: hardware exit and vendor code up to the exit handler. */

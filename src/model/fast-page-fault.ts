@@ -1,10 +1,10 @@
 'use coroutines';
 /**
- * fast_page_fault(), arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3: a write to a page that is mapped, and was made read-only only
- * so that writes are noticed, gets its permission back without any lock.
+ * fast_page_fault(), arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3: a write to a page that is mapped, and was made
+ * read-only only so that writes are noticed, gets its permission back without any lock.
  *
- * It never changes the frame and never asks for invalidations: a zap that comes first makes the exchange fail, one that
- * comes after sees the new entry.
+ * It never changes the frame and never asks for invalidations: a zap that comes first makes the exchange
+ * fail, one that comes after sees the new entry.
  */
 import { SlotFlag, type Vcpu } from './kvm.js';
 import { slotOfGfn } from './mmu-invalidate.js';

@@ -1,6 +1,7 @@
 /**
- * The invariants of the protocol, watched while threads run: fed with everything that they emit, in the order in which
- * it happens. Work per event is constant, except where an invalidation's range or a whole machine is looked through.
+ * The invariants of the protocol, watched while threads run: fed with everything that they emit, in the
+ * order in which it happens. Work per event is constant, except where an invalidation's range or a whole
+ * machine is looked through.
  */
 import { ActiveRanges } from './invariants/active-ranges.js';
 import { Blocking, Count, Frozen, References } from './invariants/protocol-state.js';
@@ -9,7 +10,6 @@ import { Violations, type Violation } from './invariants/violations.js';
 import type { Kvm } from './kvm.js';
 import { Tracepoint } from './tracepoints.js';
 
-export { INVARIANTS, type InvariantName } from './invariants/names.js';
 export type { Violation } from './invariants/violations.js';
 
 export class Invariants {

@@ -1,8 +1,8 @@
 /**
  * The state of a virtual machine, as cells; and the settings that never change.
  *
- * Fields whose type is Cell are cell numbers: read and written through operations. `buildMachine` (machine.ts)
- * allocates them.
+ * Fields whose type is Cell are cell numbers: read and written through operations. `buildMachine`
+ * (machine.ts) allocates them.
  */
 import type { KsmSettings } from './host/settings.js';
 import type { Cell } from './operations.js';
@@ -150,7 +150,10 @@ export interface Kvm {
   readonly stats: Cell;
 }
 
-/** The rmap-based MMU: shadow pages, their hash and rmaps. shadow/layout.ts defines the layout and allocates it. */
+/**
+ * The rmap-based MMU: shadow pages, their hash and rmaps. shadow/layout.ts defines the layout and allocates
+ * it.
+ */
 export interface ShadowState {
   /** Shadow pages (struct kvm_mmu_page), `pageCells` cells each: fields of `Sp`. */
   readonly pages: Cell;
@@ -211,7 +214,10 @@ export interface PfnCache {
 export interface TableHeap {
   readonly first: Cell;
   readonly count: number;
-  /** First free table plus 1; free tables are linked through their first entry. Under the caches' own locking. */
+  /**
+   * First free table plus 1; free tables are linked through their first entry. Under the caches' own
+   * locking.
+   */
   readonly free: Cell;
   readonly used: Cell;
 }

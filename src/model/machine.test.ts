@@ -110,8 +110,15 @@ describe('buildMachine', () => {
   it('no two locks have one address', () => {
     const { kvm, mm } = buildMachine({ policy, vcpus: 2, slots: [{ pages: 2048 }], pfnCaches: [0, 1] });
     const locks = [
-      ...[kvm.mmuLock, kvm.mmuLock.waitLock, kvm.mnInvalidateLock, kvm.tdpMmuPagesLock, kvm.slotsLock],
-      ...[kvm.shadow.unsyncLock, mm.zoneLock, ...mm.ptLocks, ...kvm.pfnCaches.map((cache) => cache.lock)],
+      kvm.mmuLock,
+      kvm.mmuLock.waitLock,
+      kvm.mnInvalidateLock,
+      kvm.tdpMmuPagesLock,
+      kvm.slotsLock,
+      kvm.shadow.unsyncLock,
+      mm.zoneLock,
+      ...mm.ptLocks,
+      ...kvm.pfnCaches.map((cache) => cache.lock),
     ];
     expect(new Set(locks.map(({ address }) => address)).size).toBe(locks.length);
   });

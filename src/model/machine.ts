@@ -1,6 +1,6 @@
 /**
- * Builds a machine: allocates the cells of a virtual machine and of the process that it belongs to, and fills them with
- * what is there before the first thread runs.
+ * Builds a machine: allocates the cells of a virtual machine and of the process that it belongs to, and
+ * fills them with what is there before the first thread runs.
  */
 import type { Kvm, Mm } from './kvm.js';
 import { layoutMm } from './host/layout-mm.js';
@@ -19,8 +19,8 @@ export interface Machine {
 }
 
 /**
- * First host page of the process, a multiple of 1 GiB. Its distance from 0 keeps host pages and guest frames apart, so
- * that a mix-up of the two shows.
+ * First host page of the process, a multiple of 1 GiB. Its distance from 0 keeps host pages and guest
+ * frames apart, so that a mix-up of the two shows.
  */
 const FIRST_PAGE = 0x0bbc_0000;
 

@@ -49,7 +49,11 @@ export class MemoryLayout {
   }
 }
 
-/** Cells of 4 bytes in a cache line of 64. */
+/**
+ * Cells of 4 bytes in a cache line of 64.
+ *
+ * @internal for tests
+ */
 export const CELLS_PER_LINE = 16;
 
 export class Memory {

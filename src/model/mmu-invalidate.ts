@@ -1,7 +1,8 @@
 'use coroutines';
 /**
- * What an invalidation in progress leaves for faults to see: count, range and sequence; and the three questions that a
- * fault asks. virt/kvm/kvm_main.c and include/linux/kvm_host.h, v5.10 to v7.3 (mmu_notifier_* before 6.1).
+ * What an invalidation in progress leaves for faults to see: count, range and sequence; and the three
+ * questions that a fault asks. virt/kvm/kvm_main.c and include/linux/kvm_host.h, v5.10 to v7.3
+ * (mmu_notifier_* before 6.1).
  */
 import type { Kvm, Memslot } from './kvm.js';
 import type { Step, Thread } from './operations.js';
@@ -89,7 +90,11 @@ function* bumpSeq(t: Thread, kvm: Kvm): Step<void> {
   yield* t.store(kvm.mmuInvalidateSeq, (yield* t.load(kvm.mmuInvalidateSeq)) + 1);
 }
 
-/** mmu_invalidate_retry(): no range, no lock; for users of the primary MMU outside faults. */
+/**
+ * mmu_invalidate_retry(): no range, no lock; for users of the primary MMU outside faults.
+ *
+ * @internal for tests
+ */
 export function* mmuInvalidateRetry(t: Thread, kvm: Kvm, seq: number): Step<boolean> {
   if ((yield* t.load(kvm.mmuInvalidateInProgress)) !== 0) return true;
   yield* t.smpRmb();
@@ -97,8 +102,8 @@ export function* mmuInvalidateRetry(t: Thread, kvm: Kvm, seq: number): Step<bool
 }
 
 /**
- * mmu_invalidate_retry_gfn() since 6.8, mmu_invalidate_retry_hva() before: what the policy `recheck` leaves of it.
- * mmu_lock is held, for read or for write.
+ * mmu_invalidate_retry_gfn() since 6.8, mmu_invalidate_retry_hva() before: what the policy `recheck` leaves
+ * of it. mmu_lock is held, for read or for write.
  */
 export function* mmuInvalidateRetryGfn(t: Thread, kvm: Kvm, seq: number, gfn: number): Step<boolean> {
   const { recheck } = kvm.policy;
@@ -121,7 +126,10 @@ export function* mmuInvalidateRetryGfnUnsafe(t: Thread, kvm: Kvm, seq: number, g
   return kvm.policy.sequence === 'global' || rangeCompletedSince(t, kvm, seq, keyOf(kvm, gfn, wrongUnit));
 }
 
-/** Whether the ranges in progress hold a gfn. The bounds are plain loads: a lockless caller may see a torn pair. */
+/**
+ * Whether the ranges in progress hold a gfn. The bounds are plain loads: a lockless caller may see a torn
+ * pair.
+ */
 function* rangeHolds(t: Thread, kvm: Kvm, gfn: number, wrongUnit: boolean): Step<boolean> {
   const { rangeTracking } = kvm.policy;
   if (rangeTracking === 'none') return true;

@@ -2,8 +2,8 @@
 /**
  * KVM's mmu notifier: virt/kvm/kvm_main.c, v5.10 to v7.3.
  *
- * The primary MMU calls start before it changes a page table and end after. In between, and for as long as any other
- * invalidation overlaps, a fault in the range must not map what it found.
+ * The primary MMU calls start before it changes a page table and end after. In between, and for as long as
+ * any other invalidation overlaps, a fault in the range must not map what it found.
  */
 import { Cost } from './costs.js';
 import { SlotFlag, type Kvm, type Memslot } from './kvm.js';
@@ -67,8 +67,8 @@ export function* kvmMmuNotifierInvalidateRangeEnd(
 }
 
 /**
- * kvm_handle_hva_range(), __kvm_handle_hva_range() until 6.12, as start() uses it: the lock is taken at the first
- * memslot that is hit, held across all of them, and the flush at the end happens under it.
+ * kvm_handle_hva_range(), __kvm_handle_hva_range() until 6.12, as start() uses it: the lock is taken at the
+ * first memslot that is hit, held across all of them, and the flush at the end happens under it.
  */
 function* kvmHandleHvaRangeUnmap(
   t: Thread,
@@ -150,8 +150,9 @@ function* kvmMmuUnmapGfnRange(
 }
 
 /**
- * kvm_mmu_notifier_change_pte(), until 6.9: KSM and copy on write told KVM the new page. It comes inside an invalidation,
- * which has removed the SPTE before, so it finds nothing to change; what it costs is one more mmu_lock for write.
+ * kvm_mmu_notifier_change_pte(), until 6.9: KSM and copy on write told KVM the new page. It comes inside an
+ * invalidation, which has removed the SPTE before, so it finds nothing to change; what it costs is one more
+ * mmu_lock for write.
  */
 export function* kvmMmuNotifierChangePte(t: Thread, kvm: Kvm): Step<void> {
   if ((yield* t.load(kvm.mmuInvalidateInProgress)) === 0) return;
@@ -161,7 +162,7 @@ export function* kvmMmuNotifierChangePte(t: Thread, kvm: Kvm): Step<void> {
 }
 
 /** Whether a range of host pages overlaps an active memslot. Memslots do not change under an invalidation. */
-export function hitsMemslot(t: Thread, kvm: Kvm, start: number, end: number): boolean {
+function hitsMemslot(t: Thread, kvm: Kvm, start: number, end: number): boolean {
   const count = kvm.slots.length;
   for (let index = 0; index < count; index++) {
     const slot = kvm.slots[index];
@@ -183,7 +184,12 @@ function hullGfn(kvm: Kvm, page: number): number {
   return 0;
 }
 
-/** kvm_zap_gfn_range(), arch/x86/kvm/mmu/mmu.c: APICv inhibits and the like; start and end in one lock section. */
+/**
+ * kvm_zap_gfn_range(), arch/x86/kvm/mmu/mmu.c: APICv inhibits and the like; start and end in one lock
+ * section.
+ *
+ * @internal for tests
+ */
 export function* kvmZapGfnRange(t: Thread, kvm: Kvm, startGfn: number, endGfn: number): Step<void> {
   yield* writeLock(t, kvm);
   const whole = kvm.policy.rangeUnit === 'hva';

@@ -40,9 +40,11 @@ describe('mutants', () => {
   });
 
   it('every one of the safety class names an invariant that it breaks, unless it is equivalent', () => {
-    for (const { name, classes, breaks, equivalent } of MUTANTS) {
-      if (classes.includes('safety') && equivalent === undefined) expect(breaks ?? [], name).not.toEqual([]);
-    }
+    const silent = MUTANTS.filter(
+      ({ classes, breaks = [], equivalent }) =>
+        classes.includes('safety') && equivalent === undefined && breaks.length === 0,
+    );
+    expect(silent.map(({ name }) => name)).toEqual([]);
   });
 
   it('weak memory is needed for two, store buffers for one', () => {
@@ -53,30 +55,29 @@ describe('mutants', () => {
   });
 
   it('every value that no kernel has is a proposal or the mistake of a mutant', () => {
+    // endBarrier and shadowBatch are settings that no mutant of the list turns.
     const proposals = new Set([
-      ...[
-        'mmu shadow-paging',
-        'preCheck before-pfn',
-        'preCheck after-pfn',
-        'retry loop',
-        'retry wait-for-end',
-      ],
-      ...[
-        'rangeTracking exact',
-        'sequence per-range',
-        'needBreak never',
-        'needBreak after-batch',
-        'lock fair',
-      ],
-      ...[
-        'needBreak waiter-useful',
-        'needBreak time-slice',
-        'needBreak readers-waiting',
-        'needBreakGate always',
-      ],
-      ...['memslotZap slot-only', 'preempt full', 'preempt none', 'preempt rt', 'lock rt'],
-      // endBarrier and shadowBatch are settings that no mutant of the list turns.
-      ...['endBarrier none', 'shadowBatch 1'],
+      'mmu shadow-paging',
+      'preCheck before-pfn',
+      'preCheck after-pfn',
+      'retry loop',
+      'retry wait-for-end',
+      'rangeTracking exact',
+      'sequence per-range',
+      'needBreak never',
+      'needBreak after-batch',
+      'lock fair',
+      'needBreak waiter-useful',
+      'needBreak time-slice',
+      'needBreak readers-waiting',
+      'needBreakGate always',
+      'memslotZap slot-only',
+      'preempt full',
+      'preempt none',
+      'preempt rt',
+      'lock rt',
+      'endBarrier none',
+      'shadowBatch 1',
     ]);
     const known = [
       ...KERNELS.map(({ name }) => kernelPolicy(name)),

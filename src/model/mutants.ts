@@ -1,6 +1,7 @@
 /**
- * Mutants: mistakes in the protocol, as policies. The checker must refute those of the safety class; a simulation must
- * show those of the performance class; one that nothing can tell from the original is marked so.
+ * Mutants: mistakes in the protocol, as policies. The checker must refute those of the safety class; a
+ * simulation must show those of the performance class; one that nothing can tell from the original is
+ * marked so.
  */
 import { InputError } from '../trace/errors.js';
 import { MACHINERY_MUTANTS } from './mutants/machinery.js';
@@ -13,7 +14,11 @@ import { resolvePolicy, type PolicyChanges } from './resolve-policy.js';
 
 export type { Mutant } from './mutants/mutant.js';
 
-/** In order of their numbers. */
+/**
+ * In order of their numbers.
+ *
+ * @internal for tests
+ */
 export const MUTANTS: readonly Mutant[] = [...PROTOCOL_MUTANTS, ...WALK_MUTANTS, ...MACHINERY_MUTANTS].sort(
   (a, b) => a.number - b.number,
 );
@@ -42,7 +47,11 @@ export function mutantPolicy(mutant: Mutant, kernel = mutant.kernel): Policy {
   return resolvePolicy(kernel, settings({ ...mutant.context, ...mutant.change }));
 }
 
-/** The same without the mistake: what a mutant is compared with. */
+/**
+ * The same without the mistake: what a mutant is compared with.
+ *
+ * @internal for tests
+ */
 export function controlPolicy(mutant: Mutant, kernel = mutant.kernel): Policy {
   return resolvePolicy(kernel, settings(mutant.context ?? {}));
 }

@@ -1,7 +1,7 @@
 /** Suggestions for mistyped names. */
 
 /** The candidate with the fewest edits, or undefined when none is anywhere near. */
-export function nearest(name: string, candidates: readonly string[]): string | undefined {
+function nearest(name: string, candidates: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   let best: string | undefined;
   let fewest = Math.max(2, Math.floor(name.length / 2)) + 1;

@@ -4,6 +4,7 @@
  * The model is coroutines over these operations. Whoever runs a thread implements them: `simulate` lets each
  * take time on a CPU, `check` tries every order that a memory model allows. The model cannot tell which.
  */
+import type { Suspendable } from './frames.js';
 import type { Cost } from './costs.js';
 import type { Tracepoint } from './tracepoints.js';
 
@@ -20,30 +21,20 @@ export type Cell = number;
 export const Order = { Full: 0, Acquire: 1, Release: 2, Relaxed: 3 } as const;
 export type Order = (typeof Order)[keyof typeof Order];
 
-/** The frame of a suspended call, made by the compiler of coroutines. It never changes once it is linked. */
-export interface Frame {
-  $caller: Frame | null;
-  readonly $pc: number;
-  /** Name of the coroutine. */
-  readonly fn: string;
-  /** Names of its saved variables, which are properties of the frame. */
-  readonly fields: readonly string[];
-  resume(thread: Thread): unknown;
-}
+/** What compiled coroutines use of a thread: the code that people write never does. */
+type Suspends = Pick<
+  Suspendable,
+  'suspended' | 'value' | 'resuming' | 'save2' | 'save4' | 'save8' | 'save20'
+>;
 
 /** A thread of the host, as the code that it runs sees it. */
-export interface Thread {
+export interface Thread extends Suspends {
   /** Thread id, as tracepoints print it. */
   readonly tid: number;
   /** All cells. Only for cells that no other thread can see; the others go through operations. */
   readonly mem: Int32Array;
   /** Private cells of this thread (its kernel stack), SCRATCH_CELLS of them: see scratch.ts. */
   readonly scratch: Cell;
-
-  // For compiled coroutines. `value` is what the last suspended operation returned.
-  readonly suspended: boolean;
-  readonly value: unknown;
-  save(frame: Frame): void;
 
   // Memory. load and store are marked accesses (READ_ONCE, WRITE_ONCE); the plain ones may be torn or
   // fused by a compiler, which only a weak memory model shows.
@@ -101,8 +92,8 @@ export interface Thread {
   /** Whether the executor asks threads to come to an end. */
   stopped(): Step<boolean>;
   /**
-   * A storm is about to begin an operation: waits until its period, duty cycle and phase say so, as the scenario has
-   * them; false when it shall do no more.
+   * A storm is about to begin an operation: waits until its period, duty cycle and phase say so, as the
+   * scenario has them; false when it shall do no more.
    */
   nextOperation(): Step<boolean>;
   /** smp_processor_id(), valid while preemption is off. */

@@ -1,8 +1,8 @@
 /**
  * struct kvm_page_fault: what a vCPU knows about the fault that it handles.
  *
- * It lives in private cells of the vCPU (its kernel stack), so that a snapshot of memory holds it. The accessors read
- * like the C: `fault(t, vcpu)` is cheap, and the object has no state of its own.
+ * It lives in private cells of the vCPU (its kernel stack), so that a snapshot of memory holds it. The
+ * accessors read like the C: `fault(t, vcpu)` is cheap, and the object has no state of its own.
  */
 import type { Thread } from './operations.js';
 import type { Vcpu } from './kvm.js';

@@ -1,9 +1,10 @@
 'use coroutines';
 /**
- * Page faults of a guest: arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. From the exit to the answer that sends the vCPU back.
+ * Page faults of a guest: arch/x86/kvm/mmu/mmu.c, v5.10 to v7.3. From the exit to the answer that sends the
+ * vCPU back.
  *
- * The read side of the protocol: sample the sequence, look the page up without any lock of KVM's, take mmu_lock, and ask
- * whether what was looked up still holds.
+ * The read side of the protocol: sample the sequence, look the page up without any lock of KVM's, take
+ * mmu_lock, and ask whether what was looked up still holds.
  */
 import { Cost } from './costs.js';
 import { fastPageFault } from './fast-page-fault.js';
@@ -22,7 +23,8 @@ import { kvmTdpMmuMap } from './tdp-map.js';
 import { Detection, Tracepoint } from './tracepoints.js';
 
 /**
- * kvm_mmu_page_fault(), kvm_mmu_do_page_fault(): one fault attempt, or several in a row under the policy `retry`.
+ * kvm_mmu_page_fault(), kvm_mmu_do_page_fault(): one fault attempt, or several in a row under the policy
+ * `retry`.
  *
  * @param present whether the entry was there and only the permission missing
  */
@@ -80,7 +82,10 @@ function* kvmTdpMmuPageFault(t: Thread, vcpu: Vcpu, fault: PageFault): Step<RetP
   return result;
 }
 
-/** Whether no invalidation in progress covers a gfn, for the policy needBreak waiter-useful, which is an oracle. */
+/**
+ * Whether no invalidation in progress covers a gfn, for the policy needBreak waiter-useful, which is an
+ * oracle.
+ */
 export function isUncovered(t: Thread, kvm: Kvm, gfn: number): boolean {
   if (kvm.policy.needBreak !== 'waiter-useful' || t.mem[kvm.mmuInvalidateInProgress] === 0) return true;
   return gfn < t.mem[kvm.mmuInvalidateRangeStart] || gfn >= t.mem[kvm.mmuInvalidateRangeEnd];
@@ -159,8 +164,8 @@ export function* kvmReleasePfn(t: Thread, kvm: Kvm, fault: PageFault): Step<void
 }
 
 /**
- * is_page_fault_stale(): the root is obsolete, or an invalidation came in between. mmu_lock is held, for read with the TDP
- * MMU, for write otherwise.
+ * is_page_fault_stale(): the root is obsolete, or an invalidation came in between. mmu_lock is held, for
+ * read with the TDP MMU, for write otherwise.
  */
 export function* isPageFaultStale(t: Thread, vcpu: Vcpu): Step<boolean> {
   const { kvm } = vcpu;

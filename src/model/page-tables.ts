@@ -2,8 +2,8 @@
 /**
  * Page-table pages: where they are, allocation, and freeing after an RCU grace period.
  *
- * The kernel takes them from per-vCPU caches that nobody contends for, and counts RCU readers per CPU, so neither is
- * an operation here: what other threads can notice is only when a freed table is used again.
+ * The kernel takes them from per-vCPU caches that nobody contends for, and counts RCU readers per CPU, so
+ * neither is an operation here: what other threads can notice is only when a freed table is used again.
  */
 import { Cost } from './costs.js';
 import type { Kvm } from './kvm.js';

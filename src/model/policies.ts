@@ -1,8 +1,8 @@
 /**
  * Policies: every way in which one KVM differs from another, by kernel, by proposal or by mistake.
  *
- * A policy names a decision of the protocol and lists its possible answers; the model asks at the place where the
- * kernel's versions differ. `kernels.ts` gives each kernel's answers, `mutants.ts` wrong ones.
+ * A policy names a decision of the protocol and lists its possible answers; the model asks at the place
+ * where the kernel's versions differ. `kernels.ts` gives each kernel's answers, `mutants.ts` wrong ones.
  */
 
 /** Every decision, its possible answers (the first is that of current kernels), and what it decides. */
@@ -10,15 +10,17 @@ export const POLICIES = {
   mmu: {
     values: ['tdp', 'shadow', 'shadow-paging'],
     meaning:
-      'Which MMU maps guest memory: the TDP MMU (faults take mmu_lock for read), the rmap-based MMU for two-dimensional paging' +
-      ' (tdp_mmu=N; for write), or shadow paging of the guest’s own tables (no EPT or NPT, PVM; for write).',
+      'Which MMU maps guest memory: the TDP MMU (faults take mmu_lock for read), the rmap-based MMU' +
+      ' for two-dimensional paging (tdp_mmu=N; for write), or shadow paging of the guest’s own' +
+      ' tables (no EPT or NPT, PVM; for write).',
   },
   preCheck: {
     values: ['both', 'before-pfn', 'none', 'after-pfn', 'inverted', 'gfn-against-hva'],
     meaning:
-      'Whether a fault asks without the lock if its page is being invalidated: before the page is looked up (P1) and after' +
-      ' (P2; both since 6.8), neither, one of them, P1 guarded by the wrong sign (the patch’s v4), or P2 comparing a gfn with a' +
-      ' range of host addresses (v2 on 6.7).',
+      'Whether a fault asks without the lock if its page is being invalidated: before the page is' +
+      ' looked up (P1) and after (P2; both since 6.8), neither, one of them, P1 guarded by the' +
+      ' wrong sign (the patch’s v4), or P2 comparing a gfn with a range of host addresses (v2 on' +
+      ' 6.7).',
   },
   preCheckRepeats: {
     values: ['re-enter', 'spin-on-cached-value'],
@@ -27,8 +29,8 @@ export const POLICIES = {
   retry: {
     values: ['re-enter', 'loop', 'wait-for-end'],
     meaning:
-      'What a vCPU does that has to retry: re-enter the guest and fault again, loop inside the kernel, or sleep until an' +
-      ' invalidation ends.',
+      'What a vCPU does that has to retry: re-enter the guest and fault again, loop inside the' +
+      ' kernel, or sleep until an invalidation ends.',
   },
   snapshot: {
     values: ['before-gup', 'after-gup'],
@@ -49,7 +51,8 @@ export const POLICIES = {
   earlyRetryPut: {
     values: ['put', 'leak'],
     meaning:
-      'Whether a retry after the lookup drops the reference to the page (v1 and v2 of the patch did not).',
+      'Whether a retry after the lookup drops the reference to the page (v1 and v2 of the patch did' +
+      ' not).',
   },
   seqBump: {
     values: ['end', 'start', 'end-if-zapped'],
@@ -91,8 +94,8 @@ export const POLICIES = {
       'hull-never-reset',
     ],
     meaning:
-      'How ranges of overlapping invalidations are kept: one hull, each by itself (a proposal), not at all (5.10); the others' +
-      ' are mistakes.',
+      'How ranges of overlapping invalidations are kept: one hull, each by itself (a proposal), not' +
+      ' at all (5.10); the others are mistakes.',
   },
   rangeEnd: {
     values: ['exclusive', 'off-by-one'],
@@ -101,30 +104,33 @@ export const POLICIES = {
   sequence: {
     values: ['global', 'per-range'],
     meaning:
-      'Whether a completed invalidation of any page makes a fault retry, or only one whose range holds its page.',
+      'Whether a completed invalidation of any page makes a fault retry, or only one whose range' +
+      ' holds its page.',
   },
   notifierUnmap: {
     values: ['leaves', 'subtrees', 'skip-invalid-roots'],
     meaning:
-      'What a notifier zaps in the TDP MMU: leaf entries one by one (since f47e5bbbc92f, 5.18), or whole page tables where the' +
-      ' range covers them; or, wrongly, nothing in invalid roots.',
+      'What a notifier zaps in the TDP MMU: leaf entries one by one (since f47e5bbbc92f, 5.18), or' +
+      ' whole page tables where the range covers them; or, wrongly, nothing in invalid roots.',
   },
   notifierYield: {
     values: ['if-blockable', 'never', 'always'],
     meaning:
-      'Whether the TDP MMU may drop mmu_lock while a notifier zaps (since 5.13, if the caller can block).',
+      'Whether the TDP MMU may drop mmu_lock while a notifier zaps (since 5.13, if the caller can' +
+      ' block).',
   },
   needBreak: {
     values: ['contended', 'never', 'after-batch', 'waiter-useful', 'time-slice', 'readers-waiting'],
     meaning:
-      'When rwlock_needbreak() says yes, apart from needBreakGate: the lock is contended; never; contended and a batch of' +
-      ' entries was done; contended by a fault outside the range; contended and the time slice is over; contended by a reader.',
+      'When rwlock_needbreak() says yes, apart from needBreakGate: the lock is contended; never;' +
+      ' contended and a batch of entries was done; contended by a fault outside the range;' +
+      ' contended and the time slice is over; contended by a reader.',
   },
   needBreakGate: {
     values: ['preempt-model', 'config-preemption', 'always'],
     meaning:
-      'What else rwlock_needbreak() asks: the live preemption model (since 6.11), CONFIG_PREEMPTION (true on kernels with' +
-      ' PREEMPT_DYNAMIC), or nothing.',
+      'What else rwlock_needbreak() asks: the live preemption model (since 6.11), CONFIG_PREEMPTION' +
+      ' (true on kernels with PREEMPT_DYNAMIC), or nothing.',
   },
   yieldDrops: {
     values: ['lock', 'nothing'],
@@ -133,7 +139,8 @@ export const POLICIES = {
   progressGuard: {
     values: ['step', 'none', 'current-gfn'],
     meaning:
-      'What must have moved before the TDP iterator yields again: its goal (tdp_iter_next), nothing, or the gfn it stands on.',
+      'What must have moved before the TDP iterator yields again: its goal (tdp_iter_next),' +
+      ' nothing, or the gfn it stands on.',
   },
   afterYield: {
     values: ['restart-at-root', 'continue-in-table'],
@@ -146,8 +153,9 @@ export const POLICIES = {
   flushOnYield: {
     values: ['full', 'none', 'ranged', 'keep-pending', 'forgotten'],
     meaning:
-      'What a walk flushes before it drops the lock: everything, nothing (unsafe), a range; or everything while it goes on' +
-      ' believing that a flush is due, or while each test forgets the flush that is due even if it did not yield.',
+      'What a walk flushes before it drops the lock: everything, nothing (unsafe), a range; or' +
+      ' everything while it goes on believing that a flush is due, or while each test forgets the' +
+      ' flush that is due even if it did not yield.',
   },
   flushAtEnd: {
     values: ['under-lock', 'after-unlock'],
@@ -180,7 +188,8 @@ export const POLICIES = {
   activeCount: {
     values: ['always', 'on-memslot-hit', 'not-awaited'],
     meaning:
-      'Whether mn_active_invalidate_count is kept for every invalidation and awaited by memslot updates.',
+      'Whether mn_active_invalidate_count is kept for every invalidation and awaited by memslot' +
+      ' updates.',
   },
   endElision: {
     values: ['never', 'no-memslot'],
@@ -189,13 +198,15 @@ export const POLICIES = {
   faultLock: {
     values: ['queue', 'trylock-spin'],
     meaning:
-      'How the TDP fault takes mmu_lock: in the queue, or spinning on read_trylock() (a proposal of the thread).',
+      'How the TDP fault takes mmu_lock: in the queue, or spinning on read_trylock() (a proposal of' +
+      ' the thread).',
   },
   lock: {
     values: ['qrwlock', 'test-and-set', 'ticket', 'fair', 'rt'],
     meaning:
-      'What mmu_lock is: queued rwlock; a rwlock whose queue is an unfair test-and-set (hypervisor without PV locks); a' +
-      ' spinlock in order of tickets (5.10); a rwlock that admits in strict order; PREEMPT_RT’s sleeping rwlock.',
+      'What mmu_lock is: queued rwlock; a rwlock whose queue is an unfair test-and-set (hypervisor' +
+      ' without PV locks); a spinlock in order of tickets (5.10); a rwlock that admits in strict' +
+      ' order; PREEMPT_RT’s sleeping rwlock.',
   },
   rtWriterInheritance: {
     values: ['boost', 'none'],
@@ -251,8 +262,7 @@ export const POLICIES = {
   },
   memslotZap: {
     values: ['all-fast', 'slot-only'],
-    meaning:
-      'Whether deleting a memslot makes all page tables obsolete (quirk SLOT_ZAP_ALL) or zaps its own.',
+    meaning: 'Whether deleting a memslot makes all page tables obsolete (quirk) or zaps its own.',
   },
   shadowNotifierYield: {
     values: ['per-head', 'never'],
@@ -293,20 +303,21 @@ export const POLICIES = {
   preemptDynamic: {
     values: ['dynamic', 'static'],
     meaning:
-      'Whether the kernel is built with PREEMPT_DYNAMIC, which sets CONFIG_PREEMPTION whatever model runs; static: it is' +
-      ' set for full and rt alone (5.10). For needBreakGate config-preemption.',
+      'Whether the kernel is built with PREEMPT_DYNAMIC, which sets CONFIG_PREEMPTION whatever' +
+      ' model runs; static: it is set for full and rt alone (5.10). For needBreakGate' +
+      ' config-preemption.',
   },
   hugeSplit: {
     values: ['prefilled-table', 'zap-first'],
     meaning:
-      'How a fault in the TDP MMU splits a huge page: it links a table that maps the same, or (6.1) freezes the entry,' +
-      ' flushes, zaps it and then links an empty table.',
+      'How a fault in the TDP MMU splits a huge page: it links a table that maps the same, or (6.1)' +
+      ' freezes the entry, flushes, zaps it and then links an empty table.',
   },
   changePte: {
     values: ['none', 'write-lock'],
     meaning:
-      'Whether KSM and COW call the change_pte notifier (until 6.9), which takes mmu_lock for write while an' +
-      ' invalidation is in progress.',
+      'Whether KSM and COW call the change_pte notifier (until 6.9), which takes mmu_lock for write' +
+      ' while an invalidation is in progress.',
   },
 } as const satisfies Record<string, { values: readonly [string, ...string[]]; meaning: string }>;
 

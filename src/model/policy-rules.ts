@@ -2,8 +2,9 @@
  * Combinations of policies that mean nothing: a setting that nothing asks for, or two that exclude each
  * other.
  *
- * A rule judges what was asked for. What a kernel brings with it may lie idle (v7.3 with another mmu still has
- * a rootLock); a setting that somebody chose and that cannot matter would be a result that shows nothing.
+ * A rule judges what was asked for. What a kernel brings with it may lie idle (v7.3 with another mmu still
+ * has a rootLock); a setting that somebody chose and that cannot matter would be a result that shows
+ * nothing.
  */
 import type { Policy, PolicyName, PolicyNumberName } from './policies.js';
 import { needBreakApplies } from './preemption.js';

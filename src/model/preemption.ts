@@ -1,13 +1,17 @@
 /** What the preemption model decides about mmu_lock: include/linux/sched.h and preempt.h, v5.10 to v7.3. */
 import type { Policy } from './policies.js';
 
-/** CONFIG_PREEMPTION: set for preemptible kernels, and by PREEMPT_DYNAMIC whatever model was booted. */
+/**
+ * CONFIG_PREEMPTION: set for preemptible kernels, and by PREEMPT_DYNAMIC whatever model was booted.
+ *
+ * @internal for tests
+ */
 export function configPreemption(policy: Policy): boolean {
   return policy.preemptDynamic === 'dynamic' || policy.preempt === 'full' || policy.preempt === 'rt';
 }
 
 /** preempt_model_preemptible(): the model that runs; lazy counts since there is lazy (6.13). */
-export function preemptModelPreemptible(policy: Policy): boolean {
+function preemptModelPreemptible(policy: Policy): boolean {
   return policy.preempt === 'full' || policy.preempt === 'lazy' || policy.preempt === 'rt';
 }
 

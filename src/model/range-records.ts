@@ -1,9 +1,9 @@
 /**
  * Ranges kept one by one: the policies rangeTracking exact and sequence per-range, which are proposals.
  *
- * The kernel has nothing of the kind; a real version would keep an interval tree under mmu_lock. Here a fixed array
- * stands for it: ranges in progress, and a log of those that ended with the sequence at their end. All of it is
- * written under mmu_lock held for write.
+ * The kernel has nothing of the kind; a real version would keep an interval tree under mmu_lock. Here a
+ * fixed array stands for it: ranges in progress, and a log of those that ended with the sequence at their
+ * end. All of it is written under mmu_lock held for write.
  */
 import type { Kvm } from './kvm.js';
 import type { Thread } from './operations.js';
@@ -33,7 +33,9 @@ export function exactRangeAdd(t: Thread, kvm: Kvm, start: number, end: number): 
   mem[cell + 1] = fresh ? end : Math.max(mem[cell + 1], end);
 }
 
-/** Moves the record of the running thread's invalidation to the log, under the sequence that is about to be. */
+/**
+ * Moves the record of the running thread's invalidation to the log, under the sequence that is about to be.
+ */
 export function exactRangeEnd(t: Thread, kvm: Kvm): void {
   const { mem } = t;
   const cell = kvm.exactRanges + mem[t.scratch + SCRATCH_RECORD] * 2;

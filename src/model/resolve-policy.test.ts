@@ -48,7 +48,7 @@ describe('resolvePolicy', () => {
     [{ needBreak: 'after-batch', breakBatch: 1.5 }, "not '1.5'"],
     [{ needBreak: 'after-batch', breakBatch: '9999999999' }, 'from 1 to 2147483647'],
   ])('%j: %s', (changes, message) => {
-    const line = outcome('v7.3', changes as unknown as PolicyChanges);
+    const line = outcome('v7.3', changes);
     expect(line).toContain(message);
   });
 });
@@ -153,15 +153,16 @@ describe('any combination', () => {
       fc.property(fc.constantFrom(...names), fc.array(setting, { maxLength: 6 }), (kernel, pairs) => {
         const changes = Object.fromEntries(pairs);
         const result = outcome(kernel, changes);
-        if (typeof result === 'string') expect(result).toMatch(/^\(policy\): .{10,200}$/);
-        else expect(result).toEqual({ ...result, ...changes });
+        const refused = typeof result === 'string' && /^\(policy\): .{10,200}$/.test(result);
+        expect(refused ? {} : result).toMatchObject(refused ? {} : changes);
       }),
       { numRuns: 3000 },
     );
   });
 
   it('one change alone is refused only for a reason that another change can take away', () => {
-    // Every value of every policy is reachable on some kernel, perhaps with company: mutants.test.ts has the company.
+    // Every value of every policy is reachable on some kernel, perhaps with company: mutants.test.ts has
+    // the company.
     const alone = Object.entries(POLICIES).flatMap(([name, { values }]) =>
       values.map((value) => ({
         name,

@@ -40,8 +40,7 @@ export const Pte = {
   Swap: 128,
 } as const;
 
-export const FRAME_SHIFT = 8;
-export const FLAG_MASK = 0xff;
+const FRAME_SHIFT = 8;
 
 /** Frame, or cell index of a table divided by its size, of an entry. */
 export function frameOf(entry: number): number {

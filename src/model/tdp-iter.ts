@@ -1,10 +1,10 @@
 'use coroutines';
 /**
- * The TDP iterator: arch/x86/kvm/mmu/tdp_iter.c and tdp_iter.h, v5.10 to v7.3. A pre-order walk over every entry of every
- * table in a range, present or not.
+ * The TDP iterator: arch/x86/kvm/mmu/tdp_iter.c and tdp_iter.h, v5.10 to v7.3. A pre-order walk over every
+ * entry of every table in a range, present or not.
  *
- * The rule of when a walk may yield is defined on its fields, so they are all here: `nextLastLevelGfn` is where the walk
- * wants to get, `yieldedGfn` where it wanted to get when it last began or yielded.
+ * The rule of when a walk may yield is defined on its fields, so they are all here: `nextLastLevelGfn` is
+ * where the walk wants to get, `yieldedGfn` where it wanted to get when it last began or yielded.
  */
 import { Cost } from './costs.js';
 import type { Kvm } from './kvm.js';
@@ -106,7 +106,7 @@ export function* tdpIterStart(
 }
 
 /** tdp_iter_restart() */
-export function* tdpIterRestart(t: Thread, kvm: Kvm, iter: TdpIter): Step<void> {
+function* tdpIterRestart(t: Thread, kvm: Kvm, iter: TdpIter): Step<void> {
   iter.yielded = 0;
   iter.yieldedGfn = iter.nextLastLevelGfn;
   iter.level = kvm.geometry.levels;
@@ -124,7 +124,9 @@ function* refresh(t: Thread, kvm: Kvm, iter: TdpIter): Step<void> {
   iter.oldSpte = yield* t.load(iter.sptep);
 }
 
-/** tdp_iter_next(): down if it can, else sideways, else up and sideways; after a yield, again from the root. */
+/**
+ * tdp_iter_next(): down if it can, else sideways, else up and sideways; after a yield, again from the root.
+ */
 export function* tdpIterNext(t: Thread, kvm: Kvm, iter: TdpIter): Step<void> {
   if (iter.yielded) {
     if (kvm.policy.afterYield === 'restart-at-root') {

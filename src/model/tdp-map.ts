@@ -2,8 +2,8 @@
 /**
  * kvm_tdp_mmu_map(): a fault puts its page into the tables. arch/x86/kvm/mmu/tdp_mmu.c, v5.10 to v7.3.
  *
- * mmu_lock is held for read, so other faults do the same at once: each entry changes by cmpxchg, and who loses lets the
- * guest fault again.
+ * mmu_lock is held for read, so other faults do the same at once: each entry changes by cmpxchg, and who
+ * loses lets the guest fault again.
  */
 import { Cost } from './costs.js';
 import { hostPfnMappingLevel } from './host/gup.js';
@@ -76,8 +76,8 @@ function isFrozen(kvm: Kvm, spte: number): boolean {
 }
 
 /**
- * kvm_mmu_hugepage_adjust(): the largest level that guest, memslot and host all allow. Reading the host's level without
- * its locks is sound only after the recheck, with mmu_lock held.
+ * kvm_mmu_hugepage_adjust(): the largest level that guest, memslot and host all allow. Reading the host's
+ * level without its locks is sound only after the recheck, with mmu_lock held.
  */
 export function* kvmMmuHugepageAdjust(
   t: Thread,
@@ -105,8 +105,8 @@ function* tdpMmuLinkSp(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boo
 }
 
 /**
- * tdp_mmu_zap_spte_atomic(), until 6.11: the huge entry is frozen, flushed, and only then free for a table; nobody may
- * map anything there while a TLB may still hold the huge page.
+ * tdp_mmu_zap_spte_atomic(), until 6.11: the huge entry is frozen, flushed, and only then free for a table;
+ * nobody may map anything there while a TLB may still hold the huge page.
  */
 function* tdpMmuZapSpteAtomic(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean> {
   const huge = iter.oldSpte;
@@ -126,8 +126,8 @@ function* tdpMmuZapSpteAtomic(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): S
 }
 
 /**
- * tdp_mmu_split_huge_page(): a table that maps what the huge page maps, entry by entry, takes its place. Since 6.2 with one
- * exchange; the policy `hugeSplit` has the older form.
+ * tdp_mmu_split_huge_page(): a table that maps what the huge page maps, entry by entry, takes its place.
+ * Since 6.2 with one exchange; the policy `hugeSplit` has the older form.
  */
 function* tdpMmuSplitHugePage(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean> {
   if (kvm.policy.hugeSplit === 'zap-first') {
@@ -214,8 +214,10 @@ function permits(spte: number, fault: PageFault): boolean {
   return fault.write === 0 || (spte & Spte.Writable) !== 0;
 }
 
-/** make_spte(): writable if the page is, unless writes must be noticed (dirty logging) and this is not one. */
-export function makeSpte(t: Thread, kvm: Kvm, fault: PageFault, slot: Memslot | undefined): number {
+/**
+ * make_spte(): writable if the page is, unless writes must be noticed (dirty logging) and this is not one.
+ */
+function makeSpte(t: Thread, kvm: Kvm, fault: PageFault, slot: Memslot | undefined): number {
   const logs = slot !== undefined && (t.mem[slot.flags] & SlotFlag.LogDirty) !== 0;
   const huge = fault.goalLevel > 1;
   const pfn = huge ? fault.pfn & ~(pagesPerEntry(kvm, fault.goalLevel) - 1) : fault.pfn;

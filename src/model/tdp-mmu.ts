@@ -1,6 +1,7 @@
 'use coroutines';
 /**
- * The TDP MMU's zapping side: arch/x86/kvm/mmu/tdp_mmu.c, v5.10 to v7.3. tdp-map.ts has the faults, tdp-roots.ts the roots.
+ * The TDP MMU's zapping side: arch/x86/kvm/mmu/tdp_mmu.c, v5.10 to v7.3. tdp-map.ts has the faults,
+ * tdp-roots.ts the roots.
  */
 import { Cost } from './costs.js';
 import type { Kvm, Root } from './kvm.js';
@@ -15,10 +16,10 @@ import { kvmFlushRemoteTlbs } from './tlb-flush.js';
 import { Tracepoint } from './tracepoints.js';
 
 /**
- * tdp_mmu_iter_need_resched(), factored out of tdp_mmu_iter_cond_resched() in 6.12: somebody wants the CPU or the lock, and
- * the walk has made progress since it last yielded.
+ * tdp_mmu_iter_need_resched(), factored out of tdp_mmu_iter_cond_resched() in 6.12: somebody wants the CPU
+ * or the lock, and the walk has made progress since it last yielded.
  */
-export function* tdpMmuIterNeedResched(t: Thread, kvm: Kvm, iter: TdpIter): Step<boolean> {
+function* tdpMmuIterNeedResched(t: Thread, kvm: Kvm, iter: TdpIter): Step<boolean> {
   const { progressGuard, progressSteps } = kvm.policy;
   // The kernel asks the CPU and the lock first; asking for progress first is the same and costs less.
   if (progressGuard === 'step') {
@@ -36,7 +37,7 @@ export function* tdpMmuIterNeedResched(t: Thread, kvm: Kvm, iter: TdpIter): Step
  *
  * @returns whether it yielded; then the caller must go on to the next entry, and its flush is done
  */
-export function* tdpMmuIterCondResched(
+function* tdpMmuIterCondResched(
   t: Thread,
   kvm: Kvm,
   iter: TdpIter,
@@ -55,7 +56,10 @@ export function* tdpMmuIterCondResched(
   return true;
 }
 
-/** Whether a flush is still due after a yield: what the caller makes of tdp_mmu_iter_cond_resched()'s answer. */
+/**
+ * Whether a flush is still due after a yield: what the caller makes of tdp_mmu_iter_cond_resched()'s
+ * answer.
+ */
 function flushAfterYield(kvm: Kvm, flush: boolean): boolean {
   return flush && (kvm.policy.flushOnYield === 'none' || kvm.policy.flushOnYield === 'keep-pending');
 }
@@ -138,10 +142,11 @@ function covers(kvm: Kvm, iter: TdpIter, start: number, end: number): boolean {
 }
 
 /**
- * tdp_mmu_iter_set_spte(..., SHADOW_NONPRESENT_VALUE) with the lock held for write. Bits of the entry can change without
- * the lock (the processor's accessed and dirty, fast page faults), so it is exchanged.
+ * tdp_mmu_iter_set_spte(..., SHADOW_NONPRESENT_VALUE) with the lock held for write. Bits of the entry can
+ * change without the lock (the processor's accessed and dirty, fast page faults), so it is exchanged.
  *
- * @returns whether it needs a flush: not in an invalid root since 6.9, whose vCPUs were all made to leave it
+ * @returns whether it needs a flush: not in an invalid root since 6.9, whose vCPUs were all made to leave
+ *   it
  */
 function* zapEntry(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean> {
   const old = yield* t.xchg(iter.sptep, NONPRESENT_SPTE, Order.Full);
@@ -155,21 +160,15 @@ function* zapEntry(t: Thread, kvm: Kvm, root: Root, iter: TdpIter): Step<boolean
 }
 
 /** handle_changed_spte() for a leaf that is gone. */
-export function* handleZappedLeaf(
-  t: Thread,
-  root: Root,
-  gfn: number,
-  old: number,
-  level: number,
-): Step<void> {
+function* handleZappedLeaf(t: Thread, root: Root, gfn: number, old: number, level: number): Step<void> {
   yield* t.spend(Cost.handleChangedSpte, 1);
   t.emit(Tracepoint.kvmTdpMmuSpteChanged, root.asId, gfn, level, old, NONPRESENT_SPTE);
   t.emit(Tracepoint.probeSpteZapped, root.index, gfn, old, level);
 }
 
 /**
- * handle_removed_pt(): a table was unlinked; take every entry out of it and free it after a grace period. Under the
- * shared lock each entry is frozen, so that faults that are still in the table give up.
+ * handle_removed_pt(): a table was unlinked; take every entry out of it and free it after a grace period.
+ * Under the shared lock each entry is frozen, so that faults that are still in the table give up.
  */
 export function* handleRemovedPt(
   t: Thread,
@@ -204,7 +203,8 @@ export function* handleRemovedPt(
 }
 
 /**
- * __tdp_mmu_zap_root(): everything below `zapLevel` goes, table by table. Never flushes: vCPUs have left the root.
+ * __tdp_mmu_zap_root(): everything below `zapLevel` goes, table by table. Never flushes: vCPUs have left
+ * the root.
  *
  * @param shared mmu_lock is held for read; then entries are exchanged against concurrent faults
  */

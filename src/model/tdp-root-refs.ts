@@ -1,5 +1,8 @@
 'use coroutines';
-/** References to roots of the TDP MMU (tdp_mmu_root_count): arch/x86/kvm/mmu/tdp_mmu.h and .c, v5.10 to v7.3. */
+/**
+ * References to roots of the TDP MMU (tdp_mmu_root_count): arch/x86/kvm/mmu/tdp_mmu.h and .c, v5.10 to
+ * v7.3.
+ */
 import type { Kvm, Root } from './kvm.js';
 import { spinLock, spinUnlock } from './locks/spinlock.js';
 import { Order, type Step, type Thread } from './operations.js';

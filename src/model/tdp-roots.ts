@@ -1,9 +1,10 @@
 'use coroutines';
 /**
- * Roots of the TDP MMU: allocation, references, invalidation and zapping. arch/x86/kvm/mmu/tdp_mmu.c, v5.10 to v7.3.
+ * Roots of the TDP MMU: allocation, references, invalidation and zapping. arch/x86/kvm/mmu/tdp_mmu.c, v5.10
+ * to v7.3.
  *
- * A root is born with two references: the vCPU's that loads it, and one of the TDP MMU itself, which goes when the root
- * is invalidated and has been zapped.
+ * A root is born with two references: the vCPU's that loads it, and one of the TDP MMU itself, which goes
+ * when the root is invalidated and has been zapped.
  */
 import { Cost } from './costs.js';
 import type { Kvm, Root, Vcpu } from './kvm.js';
@@ -15,8 +16,8 @@ import { tdpMmuZapRootLevel } from './tdp-mmu.js';
 import { kvmTdpMmuPutRoot, kvmTdpMmuTryGetRoot } from './tdp-root-refs.js';
 
 /**
- * kvm_tdp_mmu_alloc_root(), kvm_tdp_mmu_get_vcpu_root_hpa() until 6.8: the valid root of the vCPU's address space, or a
- * new one. mmu_lock for read since 6.9, for write before.
+ * kvm_tdp_mmu_alloc_root(), kvm_tdp_mmu_get_vcpu_root_hpa() until 6.8: the valid root of the vCPU's address
+ * space, or a new one. mmu_lock for read since 6.9, for write before.
  */
 export function* kvmTdpMmuAllocRoot(t: Thread, vcpu: Vcpu): Step<void> {
   const { kvm } = vcpu;
@@ -72,8 +73,8 @@ export function* kvmMmuFreeRoot(t: Thread, vcpu: Vcpu): Step<void> {
 }
 
 /**
- * kvm_tdp_mmu_invalidate_all_roots(): no vCPU may load these any more; mmu_lock is held for write. The caller requests
- * that vCPUs leave them, in the same lock section.
+ * kvm_tdp_mmu_invalidate_all_roots(): no vCPU may load these any more; mmu_lock is held for write. The
+ * caller requests that vCPUs leave them, in the same lock section.
  */
 export function* kvmTdpMmuInvalidateRoots(t: Thread, kvm: Kvm): Step<void> {
   const count = kvm.roots.length;
@@ -85,7 +86,10 @@ export function* kvmTdpMmuInvalidateRoots(t: Thread, kvm: Kvm): Step<void> {
   }
 }
 
-/** kvm_tdp_mmu_zap_invalidated_roots(shared): zap what was invalidated, then drop the TDP MMU's own reference. */
+/**
+ * kvm_tdp_mmu_zap_invalidated_roots(shared): zap what was invalidated, then drop the TDP MMU's own
+ * reference.
+ */
 export function* kvmTdpMmuZapInvalidatedRoots(t: Thread, kvm: Kvm): Step<void> {
   yield* readLock(t, kvm);
   const count = kvm.roots.length;
@@ -99,8 +103,11 @@ export function* kvmTdpMmuZapInvalidatedRoots(t: Thread, kvm: Kvm): Step<void> {
   yield* readUnlock(t, kvm);
 }
 
-/** tdp_mmu_zap_root(): in steps of rising level, so that the lock can be dropped in between (finer since 6.9). */
-export function* tdpMmuZapRoot(t: Thread, kvm: Kvm, root: Root, shared: boolean): Step<void> {
+/**
+ * tdp_mmu_zap_root(): in steps of rising level, so that the lock can be dropped in between (finer since
+ * 6.9).
+ */
+function* tdpMmuZapRoot(t: Thread, kvm: Kvm, root: Root, shared: boolean): Step<void> {
   rcuReadLock(t, kvm);
   const top = kvm.geometry.levels;
   const first = kvm.policy.rootZapLevels === '4k-2m-1g-top' ? 1 : Math.min(3, top);
@@ -109,12 +116,4 @@ export function* tdpMmuZapRoot(t: Thread, kvm: Kvm, root: Root, shared: boolean)
     yield* tdpMmuZapRootLevel(t, kvm, root, shared, level);
   }
   rcuReadUnlock(t, kvm);
-}
-
-/** kvm_tdp_mmu_zap_all(): the VM is going away; mmu_lock is held for write. */
-export function* kvmTdpMmuZapAll(t: Thread, kvm: Kvm): Step<void> {
-  const count = kvm.roots.length;
-  for (let index = 0; index < count; index++) {
-    if (t.mem[kvm.roots[index].table] !== 0) yield* tdpMmuZapRoot(t, kvm, kvm.roots[index], false);
-  }
 }

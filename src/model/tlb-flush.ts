@@ -2,8 +2,9 @@
 /**
  * Requests to vCPUs, and the remote TLB flush made of them: virt/kvm/kvm_main.c, v5.10 to v7.3.
  *
- * Dekker's pattern: the flusher writes the request, then reads the mode; a vCPU that enters the guest writes the mode,
- * then reads the requests. Either the flusher sees it in the guest and interrupts it, or it sees the request.
+ * Dekker's pattern: the flusher writes the request, then reads the mode; a vCPU that enters the guest
+ * writes the mode, then reads the requests. Either the flusher sees it in the guest and interrupts it, or
+ * it sees the request.
  */
 import { Cost } from './costs.js';
 import { Request, VcpuMode, type Kvm, type Vcpu } from './kvm.js';
@@ -19,8 +20,8 @@ export function* kvmMakeRequest(t: Thread, vcpu: Vcpu, request: number): Step<vo
 /**
  * kvm_make_all_cpus_request(): sets the request on every vCPU and interrupts those that run their guest.
  *
- * @param wait the request's flag KVM_REQUEST_WAIT: also interrupt and await vCPUs that are leaving the guest or walk
- *   shadow pages without a lock
+ * @param wait the request's flag KVM_REQUEST_WAIT: also interrupt and await vCPUs that are leaving the
+ *   guest or walk shadow pages without a lock
  * @returns how many CPUs were interrupted
  */
 export function* kvmMakeAllCpusRequest(t: Thread, kvm: Kvm, request: number, wait: boolean): Step<number> {
@@ -41,7 +42,9 @@ export function* kvmMakeAllCpusRequest(t: Thread, kvm: Kvm, request: number, wai
   return interrupted;
 }
 
-/** kvm_flush_remote_tlbs(): when it returns, no vCPU runs its guest with a translation from before the call. */
+/**
+ * kvm_flush_remote_tlbs(): when it returns, no vCPU runs its guest with a translation from before the call.
+ */
 export function* kvmFlushRemoteTlbs(t: Thread, kvm: Kvm): Step<void> {
   const wait = kvm.policy.flushRequest === 'wait';
   const interrupted = yield* kvmMakeAllCpusRequest(t, kvm, Request.TlbFlush, wait);
@@ -50,8 +53,9 @@ export function* kvmFlushRemoteTlbs(t: Thread, kvm: Kvm): Step<void> {
 }
 
 /**
- * kvm_flush_remote_tlbs_range(). On x86 this is the whole flush, except on Hyper-V; the policy flushOnYield ranged makes
- * it a real one, as far as the walk that asks believes: entries outside [start, end) stay unflushed.
+ * kvm_flush_remote_tlbs_range(). On x86 this is the whole flush, except on Hyper-V; the policy flushOnYield
+ * ranged makes it a real one, as far as the walk that asks believes: entries outside [start, end) stay
+ * unflushed.
  */
 export function* kvmFlushRemoteTlbsRange(t: Thread, kvm: Kvm, start: number, end: number): Step<void> {
   if (end > start || kvm.policy.flushOnYield !== 'ranged') yield* kvmFlushRemoteTlbs(t, kvm);

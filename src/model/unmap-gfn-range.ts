@@ -1,7 +1,7 @@
 'use coroutines';
 /**
- * kvm_unmap_gfn_range(), arch/x86/kvm/mmu/mmu.c, since 5.13 (kvm_unmap_hva_range() before): what x86 does for a
- * notifier in one memslot.
+ * kvm_unmap_gfn_range(), arch/x86/kvm/mmu/mmu.c, since 5.13 (kvm_unmap_hva_range() before): what x86 does
+ * for a notifier in one memslot.
  */
 import { Request, type Kvm, type Memslot } from './kvm.js';
 import type { Step, Thread } from './operations.js';

@@ -49,7 +49,7 @@ function* handlePageFault(t: Thread, vcpu: Vcpu): Step<void> {
 }
 
 /** vcpu_enter_guest(): requests, the announcement, the guest, and back. Returns why the guest exited. */
-export function* vcpuEnterGuest(t: Thread, vcpu: Vcpu, program: GuestProgram): Step<number> {
+function* vcpuEnterGuest(t: Thread, vcpu: Vcpu, program: GuestProgram): Step<number> {
   const { entryOrder } = vcpu.kvm.policy;
   const srcu = yield* srcuReadLock(t, vcpu.kvm);
   if ((yield* t.load(vcpu.requests)) !== 0) yield* serviceRequests(t, vcpu);

@@ -14,8 +14,11 @@ import { Simulator } from './simulator.js';
 import { SimThread } from './sim-thread.js';
 import { addStorms, ksmConfig, stormThreads } from './storms.js';
 
-/** ns that a CPU may run ahead of the others: less than a line takes across sockets. */
-const QUANTUM_NS = 50;
+/**
+ * ns that a CPU may run ahead of the others: about what a cache line takes across sockets, a fraction of a
+ * fault.
+ */
+const QUANTUM_NS = 200;
 /** Thread ids begin here: the VMM, then its vCPUs, then the rest. */
 const FIRST_TID = 4000;
 
@@ -42,7 +45,7 @@ export function buildSimulation(setup: SimulationSetup): Simulation {
     boostsHolders: setup.policy.lock === 'rt' && setup.policy.rtWriterInheritance === 'boost',
     hz: setup.hz,
     seed: setup.seed,
-    quantumNs: Number((globalThis as { Q?: number }).Q ?? QUANTUM_NS),
+    quantumNs: QUANTUM_NS,
     numaScanPeriodNs: numa?.scanPeriodMinNs ?? Infinity,
     numaScanDelayNs: numa === undefined ? Infinity : numa.scanDelayNs,
   });
@@ -76,7 +79,10 @@ function machineConfig(setup: SimulationSetup): MachineConfig {
   };
 }
 
-/** Roots alive at once: vCPUs that have not run since hold roots of earlier memslots; shadow roots are per vCPU. */
+/**
+ * Roots alive at once: vCPUs that have not run since hold roots of earlier memslots; shadow roots are per
+ * vCPU.
+ */
 function rootsOf({ policy, guest, storms }: SimulationSetup): number {
   if (policy.mmu !== 'tdp') return guest.vcpus + 2;
   return storms.some(({ kind }) => kind === 'memslot') ? 8 : 3;
@@ -93,7 +99,9 @@ function numaOf({ storms }: SimulationSetup): NumaSettings | undefined {
   };
 }
 
-/** Threads that NUMA balancing uses, one a vCPU. They start within 100 us of one another, as chance has it. */
+/**
+ * Threads that NUMA balancing uses, one a vCPU. They start within 100 us of one another, as chance has it.
+ */
 function addVcpus(
   sim: Simulator,
   setup: SimulationSetup,

@@ -1,9 +1,9 @@
 /**
- * Cache lines that CPUs fight for: who owned one last decides what an access costs, and a line serves one atomic at a
- * time, so that a hot line saturates.
+ * Cache lines that CPUs fight for: who owned one last decides what an access costs, and a line serves one
+ * atomic at a time, so that a hot line saturates.
  *
- * A line has a version that moves with each write; a CPU that saw the current version has a copy. That is what matters
- * of MESI here, in constant time for any number of CPUs.
+ * A line has a version that moves with each write; a CPU that saw the current version has a copy. That is
+ * what matters of MESI here, in constant time for any number of CPUs.
  */
 import type { Memory } from '../model/memory.js';
 import type { Topology } from './topology.js';

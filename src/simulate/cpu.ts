@@ -35,7 +35,13 @@ export class Cpu {
   save(): SavedCpu {
     const { needResched, needReschedLazy, since, accounted, minVruntime, idleNs, idleSince } = this;
     return {
-      ...{ needResched, needReschedLazy, since, accounted, minVruntime, idleNs, idleSince },
+      needResched,
+      needReschedLazy,
+      since,
+      accounted,
+      minVruntime,
+      idleNs,
+      idleSince,
       current: this.current?.index ?? -1,
       queue: this.queue.map(({ index }) => index),
       pending: [...this.pending],

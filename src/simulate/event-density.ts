@@ -9,9 +9,9 @@ const PAUSE = 1024;
 /**
  * How far apart the events of a queue are, from samples of how far time gets while so many are pushed.
  *
- * The median of short runs is what a wheel of buckets needs: the mean of a long stretch would be that of its idle
- * times. A queue compares its count of pushes with `due` and calls `step` when it gets there; nothing is done in
- * between.
+ * The median of short runs is what a wheel of buckets needs: the mean of a long stretch would be that of
+ * its idle times. A queue compares its count of pushes with `due` and calls `step` when it gets there;
+ * nothing is done in between.
  */
 export class EventDensity {
   /** The push at which the next step is to be made. */
@@ -35,9 +35,10 @@ export class EventDensity {
    *
    * @param pushes so far
    * @param now time
-   * @param size events pending: a judgement, which may cost work on each of them, comes only after several times as
-   *   many pushes
-   * @returns the distance of two events after the last run of a judgement; -1 otherwise; 0 when time stood still
+   * @param size events pending: a judgement, which may cost work on each of them, comes only after several
+   *   times as many pushes
+   * @returns the distance of two events after the last run of a judgement; -1 otherwise; 0 when time stood
+   *   still
    */
   step(pushes: number, now: number, size: number): number {
     if (this.#began < 0) {

@@ -1,8 +1,9 @@
 /**
- * A binary-tree's wider sister: a heap of four children per node, of event numbers ordered by (time, sequence).
+ * A binary-tree's wider sister: a heap of four children per node, of event numbers ordered by (time,
+ * sequence).
  *
- * The event queue keeps here what its wheel cannot hold. Times lie beside the numbers, because all but ties are
- * decided by them; sequences stay with the queue, which passes its array.
+ * The event queue keeps here what its wheel cannot hold. Times lie beside the numbers, because all but ties
+ * are decided by them; sequences stay with the queue, which passes its array.
  */
 export class EventHeap {
   /** Events in it. */

@@ -1,6 +1,6 @@
 /**
- * The event queue against a sorted list: whatever is pushed, cancelled and popped, the order is that of (time,
- * insertion), for dense and sparse times, bursts, equal times and heavy tails, and across snapshots.
+ * The event queue against a sorted list: whatever is pushed, cancelled and popped, the order is that of
+ * (time, insertion), for dense and sparse times, bursts, equal times and heavy tails, and across snapshots.
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';

@@ -1,12 +1,13 @@
 /**
  * The pending events of the simulator, in the order of (time, insertion).
  *
- * A wheel of buckets takes what is due soon: bucket k of width w holds the events of the times [kw, kw + w), in order,
- * as a list; times further than one turn ahead, and events of a bucket that is crowded, go to a heap. The first event
- * is the earlier one of the two firsts, so where an event lies changes speed and never order. The queue measures how
- * dense events are and re-lays the wheel when its width does not fit: usually half of the mean distance of two events,
- * when most buckets hold none or one. Whatever the times, no operation costs more than the heap's log n, apart from
- * re-laying, which happens at most once in several n pushes.
+ * A wheel of buckets takes what is due soon: bucket k of width w holds the events of the times [kw, kw +
+ * w), in order, as a list; times further than one turn ahead, and events of a bucket that is crowded, go to
+ * a heap. The first event is the earlier one of the two firsts, so where an event lies changes speed and
+ * never order. The queue measures how dense events are and re-lays the wheel when its width does not fit:
+ * usually half of the mean distance of two events, when most buckets hold none or one. Whatever the times,
+ * no operation costs more than the heap's log n, apart from re-laying, which happens at most once in
+ * several n pushes.
  */
 import { EventDensity } from './event-density.js';
 import { EventHeap } from './event-heap.js';
@@ -45,8 +46,8 @@ const FRACTION = 52;
 const CANCELLED = 256;
 
 export class EventQueue {
-  // Per event: its time; its sequence, 0 when the number is free, and half more when the event is cancelled (which
-  // leaves its place in the order); its payload; the next number in its bucket or among the free.
+  // Per event: its time; its sequence, 0 when the number is free, and half more when the event is cancelled
+  // (which leaves its place in the order); its payload; the next number in its bucket or among the free.
   #times: Float64Array;
   #sequences: Float64Array;
   #payloads: Int32Array;
@@ -217,7 +218,9 @@ export class EventQueue {
     };
   }
 
-  /** Goes back to a state, of this or another queue: what follows gives the same events and handles as then. */
+  /**
+   * Goes back to a state, of this or another queue: what follows gives the same events and handles as then.
+   */
   restore(snapshot: EventQueueSnapshot): void {
     const used = snapshot.times.length;
     while (this.#times.length < used) this.#grow();
@@ -318,7 +321,10 @@ export class EventQueue {
     return (word << 5) + 31 - Math.clz32(set & -set);
   }
 
-  /** Number of the first event, cancelled or not; NONE when there is none. If it is the wheel's, `#slot` has it. */
+  /**
+   * Number of the first event, cancelled or not; NONE when there is none. If it is the wheel's, `#slot` has
+   * it.
+   */
   #first(): number {
     const heap = this.#heap;
     if (this.#inWheel === 0) return heap.count === 0 ? NONE : heap.first;

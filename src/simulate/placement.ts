@@ -2,8 +2,8 @@
 import type { SimulationSetup } from './setup.js';
 
 /**
- * @returns node of a page of the guest, by its number: where the vCPU that owns its region runs (first touch), each node in
- *   turn, or node 0
+ * @returns node of a page of the guest, by its number: where the vCPU that owns its region runs (first
+ *   touch), each node in turn, or node 0
  */
 export function nodeOfFirstTouch({ guest, machine }: SimulationSetup): (page: number) => number {
   const { nodes, cpus } = machine;

@@ -1,8 +1,9 @@
 /**
  * Who runs on which CPU: a fair scheduler with the kernel's preemption models.
  *
- * What matters of kernel/sched here: when a running task is asked to go (at a tick whose slice is over, at a wake-up of
- * a task that is owed more), how it is asked (need_resched, its lazy form, an interrupt), and where it obeys.
+ * What matters of kernel/sched here: when a running task is asked to go (at a tick whose slice is over, at
+ * a wake-up of a task that is owed more), how it is asked (need_resched, its lazy form, an interrupt), and
+ * where it obeys.
  */
 import type { Policy } from '../model/policies.js';
 import { MachineCost } from './costs/cost-table.js';
@@ -88,7 +89,7 @@ export class Scheduler {
     if (thread.vruntime >= cpu.current.vruntime) return;
     this.#ask(cpu);
     // A CPU that is to go at once is interrupted; the lazy form waits for its next tick.
-    if (cpu.needResched) this.#sim.sendReschedule(cpu, now);
+    if (cpu.needResched) this.#sim.interrupts.sendReschedule(cpu, now);
   }
 
   #select(thread: SimThread): Cpu {

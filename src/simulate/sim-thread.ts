@@ -1,12 +1,12 @@
 /**
  * A thread of the simulated host: the operations of the model, each taking virtual time on a CPU.
  *
- * An operation happens at once, at the thread's local time, and then takes its time. The thread goes on without asking
- * as long as it is at most `quantum` ahead of the other CPUs, or nothing else is due; then it is suspended, with an
- * event at its local time. So every run is an interleaving of whole operations, as sequential consistency has them, and
- * a moment is at most one quantum off.
+ * An operation happens at once, at the thread's local time, and then takes its time. The thread goes on
+ * without asking as long as it is at most `quantum` ahead of the other CPUs, or nothing else is due; then
+ * it is suspended, with an event at its local time. So every run is an interleaving of whole operations, as
+ * sequential consistency has them, and a moment is at most one quantum off.
  */
-import { Order, type Cell, type Frame, type Thread } from '../model/operations.js';
+import { Order, type Cell, type Thread } from '../model/operations.js';
 import { Tracepoint } from '../model/tracepoints.js';
 import { MachineCost } from './costs/cost-table.js';
 import type { Simulator } from './simulator.js';
@@ -22,6 +22,7 @@ type Direct<T> = {
 
 export class SimThread extends ThreadStateBase implements Direct<Thread> {
   readonly mem: Int32Array;
+  readonly begin: () => unknown;
 
   constructor(
     index: number,
@@ -29,21 +30,16 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
     readonly scratch: Cell,
     readonly sim: Simulator,
     /** Calls the coroutine that the thread begins with. */
-    readonly start: (thread: Thread) => unknown,
+    start: (thread: Thread) => unknown,
   ) {
     super(index, options);
     this.mem = sim.mem;
+    this.begin = () => start(this.asThread);
   }
 
   /** The thread as the model knows it. The cast is sound because compiled code takes values for Steps. */
   get asThread(): Thread {
     return this as unknown as Thread;
-  }
-
-  save(frame: Frame): void {
-    if (this.last === null) this.first = frame;
-    else this.last.$caller = frame;
-    this.last = frame;
   }
 
   /** Ends an operation: goes on with `value`, or is suspended with it. */
@@ -205,7 +201,7 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   irqEnable(): void {
     this.irqsOff--;
     if (this.irqsOff !== 0) return;
-    this.sim.takeInterrupts(this);
+    this.sim.interrupts.take(this);
     if (this.preemptCount === 0) this.sim.preemptionPoint(this);
     if (!this.suspended) this.done(undefined);
   }
@@ -275,7 +271,7 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   }
 
   kickMaskSend(wait: boolean): number {
-    return this.sim.sendInterrupts(this, wait);
+    return this.sim.interrupts.send(this, wait);
   }
 
   // The guest.

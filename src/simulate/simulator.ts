@@ -1,18 +1,18 @@
 /**
  * The executor in virtual time: an event queue, CPUs, and the threads of the model on them.
  *
- * It knows nothing of KVM. What the model does arrives as operations of SimThread; what the machine does to threads
- * (ticks, interrupts, wake-ups) are events here.
+ * It knows nothing of KVM. What the model does arrives as operations of SimThread; what the machine does to
+ * threads (ticks, interrupts, wake-ups) are events here.
  */
 import type { Memory } from '../model/memory.js';
-import type { Frame } from '../model/operations.js';
 import type { Policy } from '../model/policies.js';
 import type { Tracepoint } from '../model/tracepoints.js';
 import { CacheLines } from './cache-lines.js';
 import { costColumns, MachineCost, type CostTable } from './costs/cost-table.js';
-import { Cpu, RESCHEDULE, TICK } from './cpu.js';
+import { Cpu } from './cpu.js';
 import { EventQueue } from './event-queue.js';
 import type { Observer, ThreadInfo } from './observer.js';
+import { Interrupts } from './interrupts.js';
 import { jitterTable, Random } from './random.js';
 import { Scheduler } from './scheduler.js';
 import type { MachineSetup } from './setup.js';
@@ -25,11 +25,6 @@ import { Waiters } from './waiters.js';
 export const EventKind = { Thread: 0, Timer: 1, Tick: 2, Interrupt: 3, Call: 4 } as const;
 const KIND_SHIFT = 28;
 const NUMBER_MASK = (1 << KIND_SHIFT) - 1;
-/** Interrupts: CPU in the low bits, sender above; the last two senders are no threads. */
-const CPU_BITS = 12;
-const SENDERS = 1 << 16;
-const NO_SENDER = SENDERS - 1;
-const RESCHEDULER = SENDERS - 2;
 
 export interface SimulatorOptions {
   readonly memory: Memory;
@@ -68,6 +63,7 @@ export class Simulator {
   readonly observers: Observer[] = [];
   readonly kickMask: number[] = [];
   readonly scheduler: Scheduler;
+  readonly interrupts: Interrupts;
 
   readonly costNs: Float64Array;
   readonly costJitter: (Float64Array | undefined)[];
@@ -85,9 +81,6 @@ export class Simulator {
   /** FNV-1a over the order of events: the first half of the unseed. */
   hash = 0x811c9dc5;
   readonly #memory: Memory;
-  readonly #tickNs: number;
-  readonly #numaPeriodNs: number;
-  #numaNextScan: number;
   /** What `at` is to call, by number. */
   readonly #calls: ((now: number) => void)[] = [];
 
@@ -113,13 +106,8 @@ export class Simulator {
     this.quantum = options.quantumNs;
     this.cpus = Array.from({ length: machine.cpus }, (_, id) => new Cpu(id));
     this.scheduler = new Scheduler(this, options.preempt, options.boostsHolders);
-    this.#tickNs = 1e9 / options.hz;
-    this.#numaPeriodNs = options.numaScanPeriodNs;
-    this.#numaNextScan = options.numaScanDelayNs;
-    // Ticks of CPUs do not coincide (skew_tick), so that not all preempt at once.
-    for (const cpu of this.cpus) {
-      this.#push(((cpu.id + 1) * this.#tickNs) / this.cpus.length, EventKind.Tick, cpu.id);
-    }
+    this.interrupts = new Interrupts(this, { ...options, tickNs: 1e9 / options.hz });
+    this.interrupts.start();
   }
 
   // Threads and the queue.
@@ -130,12 +118,12 @@ export class Simulator {
     thread.local = at;
     thread.state = ThreadState.Sleeping;
     thread.cpu = thread.affinity >= 0 ? thread.affinity : thread.index % this.cpus.length;
-    thread.handle = this.#push(at, EventKind.Timer, thread.index);
+    thread.handle = this.push(at, EventKind.Timer, thread.index);
   }
 
   /** Calls `call` at a virtual time: phases, snapshots. */
   at(time: number, call: (now: number) => void): void {
-    this.#push(time, EventKind.Call, this.#calls.push(call) - 1);
+    this.push(time, EventKind.Call, this.#calls.push(call) - 1);
   }
 
   /** Time of the earliest event. */
@@ -143,12 +131,12 @@ export class Simulator {
     return this.queue.peekTime();
   }
 
-  #push(time: number, kind: number, number: number): number {
+  push(time: number, kind: number, number: number): number {
     return this.queue.push(time, (kind << KIND_SHIFT) | number);
   }
 
   pushThread(thread: SimThread, kind: number): void {
-    thread.handle = this.#push(thread.local, kind, thread.index);
+    thread.handle = this.push(thread.local, kind, thread.index);
   }
 
   cancelEvent(thread: SimThread): void {
@@ -170,8 +158,8 @@ export class Simulator {
       const number = payload & NUMBER_MASK;
       const kind = payload >>> KIND_SHIFT;
       if (kind === EventKind.Thread) this.#continue(this.threads[number]);
-      else if (kind === EventKind.Tick) this.#tick(this.cpus[number]);
-      else if (kind === EventKind.Interrupt) this.#interrupt(number);
+      else if (kind === EventKind.Tick) this.interrupts.tick(this.cpus[number]);
+      else if (kind === EventKind.Interrupt) this.interrupts.arrived(number);
       else if (kind === EventKind.Timer) this.#timer(this.threads[number]);
       else this.#calls[number](queue.time);
       if (this.#ended === this.threads.length) return false;
@@ -198,7 +186,6 @@ export class Simulator {
       return;
     }
     thread.limit = thread.local + this.quantum;
-    thread.suspended = false;
     if (thread.waitCell !== 0) {
       if (!this.waiters.arrived(thread)) return;
     } else if (thread.awaitsAcks) {
@@ -213,35 +200,16 @@ export class Simulator {
     this.#runCoroutine(thread);
   }
 
-  /** The trampoline: resumes the innermost frame, and each caller when its callee returns. */
   #runCoroutine(thread: SimThread): void {
-    let frame: Frame | null = thread.top;
-    for (;;) {
-      thread.first = null;
-      thread.last = null;
-      const result: unknown = frame === null ? thread.start(thread.asThread) : frame.resume(thread.asThread);
-      if (thread.suspended) {
-        const caller = frame === null ? null : frame.$caller;
-        if (thread.last === null) thread.top = caller;
-        else {
-          (thread.last as Frame).$caller = caller;
-          thread.top = thread.first;
-        }
-        // Waiting and yielding have seen to the thread's next event themselves.
-        if (thread.state === ThreadState.Running && thread.handle === NO_HANDLE) {
-          this.pushThread(thread, EventKind.Thread);
-        }
-        return;
-      }
-      frame = frame === null ? null : frame.$caller;
-      if (frame === null) return this.#end(thread);
-      thread.value = result;
+    if (thread.run(thread.begin)) return this.#end(thread);
+    // Waiting and yielding have seen to the thread's next event themselves.
+    if (thread.state === ThreadState.Running && thread.handle === NO_HANDLE) {
+      this.pushThread(thread, EventKind.Thread);
     }
   }
 
   #end(thread: SimThread): void {
     thread.state = ThreadState.Ended;
-    thread.top = null;
     this.lastEnd = Math.max(this.lastEnd, thread.local);
     this.#ended++;
     for (const observer of this.observers) observer.onThreadEnd?.(thread.local, thread);
@@ -262,7 +230,7 @@ export class Simulator {
     thread.suspended = true;
     thread.value = value;
     thread.state = ThreadState.Sleeping;
-    thread.handle = this.#push(thread.local + ns, EventKind.Timer, thread.index);
+    thread.handle = this.push(thread.local + ns, EventKind.Timer, thread.index);
     this.leaveCpu(thread);
   }
 
@@ -298,118 +266,9 @@ export class Simulator {
     if (this.scheduler.mayPreempt(thread)) this.yieldCpu(thread, undefined);
   }
 
-  // Interrupts.
-
-  /** smp_call_function_many() to the CPUs of the mask. Returns how many there are. */
-  sendInterrupts(thread: SimThread, wait: boolean): number {
-    const count = this.kickMask.length;
-    if (count === 0) return 0;
-    const sender = wait ? thread.index : NO_SENDER;
-    thread.acksSince = thread.local;
-    for (const cpu of this.kickMask) {
-      thread.local += this.machineNs[MachineCost.ipiSend];
-      const arrives = thread.local + this.topology.deliverNs[thread.cpu * this.cpus.length + cpu];
-      this.#push(arrives, EventKind.Interrupt, (sender << CPU_BITS) | cpu);
-    }
-    if (wait) {
-      thread.acksLeft = count;
-      thread.awaitsAcks = true;
-      thread.state = ThreadState.Spinning;
-    } else {
-      for (const observer of this.observers) observer.onInterrupts?.(thread.local, thread, count, 0);
-    }
-    thread.suspended = true;
-    thread.value = count;
-    return count;
-  }
-
-  sendReschedule(cpu: Cpu, now: number): void {
-    const delay = this.machineNs[MachineCost.ipiDeliverSocket];
-    this.#push(now + delay, EventKind.Interrupt, (RESCHEDULER << CPU_BITS) | cpu.id);
-  }
-
-  #interrupt(number: number): void {
-    const sender = number >>> CPU_BITS;
-    const source = sender === NO_SENDER ? NO_SENDER : sender === RESCHEDULER ? RESCHEDULE : sender;
-    this.#arrive(this.cpus[number & ((1 << CPU_BITS) - 1)], source);
-  }
-
-  #tick(cpu: Cpu): void {
-    this.#push(this.queue.time + this.#tickNs, EventKind.Tick, cpu.id);
-    if (cpu.current !== undefined) this.#arrive(cpu, TICK);
-  }
-
-  /** An interrupt reaches a CPU: it is taken at once, or waits until the guest has exited or interrupts are on. */
-  #arrive(cpu: Cpu, source: number): void {
-    const now = this.queue.time;
-    const { current } = cpu;
-    if (current === undefined) {
-      this.#acknowledge(source, now + this.machineNs[MachineCost.ipiHandler], cpu.id);
-      return;
-    }
-    if (current.inGuest || current.irqsOff > 0) {
-      cpu.pending.push(source);
-      if (current.touchCount > 0) this.#cutTouches(current, now);
-      return;
-    }
-    const ns = this.#handle(cpu, source, now);
-    current.stolen += ns;
-    if (!cpu.needResched || !this.scheduler.isPreemptible) return;
-    if (current.preemptCount === 0 && current.state === ThreadState.Running)
-      this.scheduler.preempt(cpu, now + ns);
-  }
-
-  /** The interrupted guest has done a part of the accesses that it was about to do. */
-  #cutTouches(thread: SimThread, now: number): void {
-    const done = Math.floor(Math.max(0, now - thread.touchStart) / thread.touchNs);
-    if (done >= thread.touchCount) return;
-    this.cancelEvent(thread);
-    thread.value = done;
-    thread.local = Math.max(now, thread.touchStart + done * thread.touchNs);
-    thread.touchCount = 0;
-    this.pushThread(thread, EventKind.Thread);
-  }
-
-  /** Interrupts that waited, now that `thread` takes them. */
-  takeInterrupts(thread: SimThread): void {
-    const cpu = this.cpus[thread.cpu];
-    while (cpu.pending.length > 0) {
-      const source = cpu.pending.shift() ?? TICK;
-      thread.local += this.#handle(cpu, source, thread.local);
-    }
-  }
-
-  /** Runs the handler. Returns how long it takes, ns. */
-  #handle(cpu: Cpu, source: number, now: number): number {
-    const exit = this.machineNs[MachineCost.interruptExit];
-    if (source === TICK) {
-      this.scheduler.tick(cpu, now);
-      this.#taskTickNuma(cpu, now);
-      return this.machineNs[MachineCost.tick] + exit;
-    }
-    const ns = this.machineNs[MachineCost.ipiHandler];
-    this.#acknowledge(source, now + ns, cpu.id);
-    return ns + exit;
-  }
-
-  #acknowledge(source: number, at: number, cpu: number): void {
-    if (source < 0 || source === NO_SENDER) return;
-    const sender = this.threads[source];
-    if (--sender.acksLeft > 0) return;
-    sender.local = Math.max(sender.local, at + this.lines.noticeNs(cpu, sender.cpu));
-    this.pushThread(sender, EventKind.Thread);
-  }
-
-  /** task_tick_numa(): at a tick, a thread of the process may be given the next scan as task work. */
-  #taskTickNuma(cpu: Cpu, now: number): void {
-    const { current } = cpu;
-    if (current === undefined || !current.numaScans || now < this.#numaNextScan) return;
-    this.#numaNextScan = now + this.#numaPeriodNs;
-    current.notifyResume = true;
-  }
-
   /**
-   * Threads that wait for a cell, when no other thread is left that could change it: nothing will happen any more.
+   * Threads that wait for a cell, when no other thread is left that could change it: nothing will happen
+   * any more.
    *
    * @returns a line for each: who waits for what; empty while anybody is alive
    */
@@ -426,7 +285,7 @@ export class Simulator {
   /** Counters and clocks of its own; the rest of a snapshot is put together by snapshot.ts. */
   save(): SavedSimulator {
     const { events, hash, lastEnd } = this;
-    return { events, hash, lastEnd, ended: this.#ended, numaNextScan: this.#numaNextScan };
+    return { events, hash, lastEnd, ended: this.#ended, numaNextScan: this.interrupts.numaNextScan };
   }
 
   restore({ events, hash, lastEnd, ended, numaNextScan }: SavedSimulator): void {
@@ -434,7 +293,7 @@ export class Simulator {
     this.hash = hash;
     this.lastEnd = lastEnd;
     this.#ended = ended;
-    this.#numaNextScan = numaNextScan;
+    this.interrupts.numaNextScan = numaNextScan;
   }
 
   // Observers.

@@ -1,8 +1,9 @@
 /**
- * Snapshots of a simulation, so that a viewer can go back and forth: everything that decides what happens next.
+ * Snapshots of a simulation, so that a viewer can go back and forth: everything that decides what happens
+ * next.
  *
- * Memory is copied, programs are not: frames never change, so a thread's program is kept by its innermost frame.
- * Observers are outside: statistics of a run that was set back count what happens twice.
+ * Memory is copied, programs are not: frames never change, so a thread's program is kept by its innermost
+ * frame. Observers are outside: statistics of a run that was set back count what happens twice.
  */
 import type { CacheLines } from './cache-lines.js';
 import type { SavedCpu } from './cpu.js';
@@ -43,7 +44,11 @@ export function takeSnapshot(sim: Simulator): Snapshot {
   };
 }
 
-/** Sets a simulation back (or forth) to a snapshot of itself. */
+/**
+ * Sets a simulation back (or forth) to a snapshot of itself.
+ *
+ * @internal for tests
+ */
 export function restoreSnapshot(sim: Simulator, snapshot: Snapshot): void {
   sim.mem.set(snapshot.memory);
   for (const [index, { lastOperation, ...saved }] of snapshot.threads.entries()) {

@@ -1,5 +1,6 @@
 /**
- * The storms of a scenario as threads: which coroutine of src/model/host each is, on whose behalf, and when it works.
+ * The storms of a scenario as threads: which coroutine of src/model/host each is, on whose behalf, and when
+ * it works.
  */
 import { hash } from '../model/guest/permutation.js';
 import { MAX_KSM_CLASSES } from '../model/host/folios.js';

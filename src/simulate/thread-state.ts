@@ -1,5 +1,5 @@
 /** What the executor knows about a thread besides the code that it runs. */
-import type { Frame } from '../model/operations.js';
+import { Suspendable } from '../model/frames.js';
 import type { ThreadInfo, ThreadKind } from './observer.js';
 import type { StormSchedule } from './storm-schedule.js';
 
@@ -38,7 +38,7 @@ export interface ThreadOptions {
   readonly numaScans: boolean;
 }
 
-export class ThreadStateBase implements ThreadInfo {
+export class ThreadStateBase extends Suspendable implements ThreadInfo {
   readonly tid: number;
   readonly comm: string;
   readonly kind: ThreadKind;
@@ -69,13 +69,6 @@ export class ThreadStateBase implements ThreadInfo {
   handle = NO_HANDLE;
   vruntime = 0.5;
 
-  // Of the compiled coroutines.
-  suspended = false;
-  value: unknown = undefined;
-  top: Frame | null = null;
-  first: Frame | null = null;
-  last: Frame | null = null;
-
   preemptCount = 0;
   irqsOff = 0;
   inGuest = false;
@@ -100,6 +93,7 @@ export class ThreadStateBase implements ThreadInfo {
     readonly index: number,
     options: ThreadOptions,
   ) {
+    super();
     this.local = 0;
     this.limit = 0;
     this.stolen = 0;

@@ -1,8 +1,8 @@
 /**
  * Threads that wait for a cell to change: spinning on a CPU or asleep.
  *
- * A spinning loop is not run turn by turn: the thread is told when a store makes its condition true, after the time that
- * the line takes to reach it, and looks again then, because somebody may have been faster.
+ * A spinning loop is not run turn by turn: the thread is told when a store makes its condition true, after
+ * the time that the line takes to reach it, and looks again then, because somebody may have been faster.
  */
 import { MachineCost } from './costs/cost-table.js';
 import type { SimThread } from './sim-thread.js';

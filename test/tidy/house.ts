@@ -27,7 +27,12 @@ export const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 export const BROWSER_FOLDERS: readonly string[] = ['trace', 'explain', 'model', 'simulate', 'web'];
 
 /** Modules that are started and not imported: their exports are for nobody in the repository. */
-export const ENTRY_POINTS: readonly string[] = ['src/cli/main.ts', 'scripts/lib/summary-reporter.mjs'];
+export const ENTRY_POINTS: readonly string[] = [
+  'src/cli/main.ts',
+  'scripts/lib/summary-reporter.mjs',
+  'scripts/lib/coroutines/plugin.mjs',
+  'bench/engine/tasks.mjs',
+];
 
 /** One file that may break one rule. A rule that it no longer breaks must be taken off the list. */
 export interface Exception {
@@ -36,4 +41,10 @@ export interface Exception {
   reason: string;
 }
 
-export const EXCEPTIONS: readonly Exception[] = [];
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    rule: 'file length',
+    file: 'src/simulate/event-queue.ts',
+    reason: 'one data structure: everything in it works on the same private arrays',
+  },
+];

@@ -3,17 +3,20 @@
  *
  * `function* f(t, a) { const x = yield* g(t, a); return x + 1; }` becomes
  *
- *     function f(t, a, $f) {
+ *     function f(t, a) {
  *       let $pc = 0, $r, x;
- *       if ($f !== undefined) { $pc = $f.$pc; a = $f.a; x = $f.x; $r = t.value; }
+ *       const $f = t.resuming;
+ *       if ($f !== null) { t.resuming = null; $pc = $f.$pc; a = $f.v0; x = $f.v1; $r = t.value; }
  *       $: for (;;) switch ($pc) {
  *         case 0:
- *           $r = g(t, a); if (t.suspended) { t.save(new f$Frame(1, a, x)); return; }
+ *           $r = g(t, a); if (t.suspended) { t.save2(f, 1, a, x); return; }
  *         case 1:
  *           x = $r;
  *           return x + 1;
  *       }
  *     }
+ *
+ * src/model/frames.ts has the frames and the thread that collects them.
  */
 import { parse } from 'acorn';
 import { Emitter } from './emit.mjs';

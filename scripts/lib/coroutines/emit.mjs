@@ -1,18 +1,19 @@
 /**
  * Statements, and the function around them.
  *
- * What cannot be suspended is copied as it is. A statement that can is taken apart into pieces that end at a suspension
- * or a jump; the pieces are the cases of one switch.
+ * What cannot be suspended is copied as it is. A statement that can is taken apart into pieces that end at
+ * a suspension or a jump; the pieces are the cases of one switch.
  */
 import { expression } from './expressions.mjs';
+import { liveAtLabels } from './liveness.mjs';
 import { refuse } from './refuse.mjs';
 import { jumpsOutOf, yields } from './walk.mjs';
 
 /** @typedef {import('acorn').AnyNode} AnyNode */
 /** @typedef {{ onBreak: number, onContinue: number | undefined }} Target where break and continue lead */
 
-/** Names that frames use themselves. */
-const RESERVED = new Set(['fn', 'fields', 'resume']);
+/** How many variables the classes of src/model/frames.ts hold. */
+const FRAME_SIZES = [2, 4, 8, 20];
 
 export class Emitter {
   /** @type {string[]} */
@@ -20,6 +21,9 @@ export class Emitter {
   /** @type {Target[]} */
   #targets = [];
   #labels = 1;
+  /** Labels at which a suspended thread goes on.
+   * @type {number[]} */
+  #suspensions = [];
   #asides = 0;
   #mostAsides = 0;
   /** @type {string[]} */
@@ -51,7 +55,7 @@ export class Emitter {
     return this.#parameters[0];
   }
 
-  /** @returns {string} the compiled function and the class of its frames */
+  /** @returns {string} the compiled function */
   compile() {
     const name = this.node.id?.name ?? '';
     this.#block(this.node.body.body);
@@ -59,25 +63,31 @@ export class Emitter {
     const parameters = this.#parameters.join(', ');
     if (this.#labels === 1) return `function ${name}(${parameters}) {\n${body}\n}`;
     const asides = Array.from({ length: this.#mostAsides }, (_, index) => `$${index}`);
-    const saved = [...this.#parameters.slice(1), ...this.#locals, ...asides];
+    const variables = [...this.#parameters.slice(1), ...this.#locals, ...asides];
+    const live = liveAtLabels(this.#lines, variables);
+    const saved = variables.filter((each) => this.#suspensions.some((label) => live.get(label)?.has(each)));
+    const size = FRAME_SIZES.find((each) => each >= saved.length);
+    if (size === undefined) throw refuse(this.file, this.node, `more than ${FRAME_SIZES.at(-1)} variables`);
     const locals = ['$pc = 0', '$r', ...this.#locals, ...asides].join(', ');
-    const restore = saved.map((field) => `${field} = $f.${field};`).join(' ');
-    const missing = this.#parameters.slice(1).map(() => 'undefined, ');
+    const restore = saved.map((variable, slot) => `${variable} = $f.v${slot};`).join(' ');
+    const thread = this.#thread;
+    const save = (/** @type {string} */ label) => {
+      const wanted = live.get(Number(label));
+      const values = Array.from({ length: size }, (_, slot) =>
+        wanted?.has(saved[slot]) ? saved[slot] : '0',
+      );
+      return `${thread}.save${size}(${[name, label, ...values].join(', ')})`;
+    };
     return [
-      `function ${name}(${parameters}, $f) {`,
+      `function ${name}(${parameters}) {`,
       `let ${locals};`,
-      `if ($f !== undefined) { $pc = $f.$pc; ${restore} $r = ${this.#thread}.value; }`,
+      `const $f = ${thread}.resuming;`,
+      `if ($f !== null) { ${thread}.resuming = null; $pc = $f.$pc; ${restore} $r = ${thread}.value; }`,
       `$: for (;;) switch ($pc) {\ncase 0:\n${body}\nreturn;\n}\n}`,
-      `class ${name}$Frame {`,
-      `constructor(${['$pc', ...saved].join(', ')}) { this.$caller = null; this.$pc = $pc;`,
-      `${saved.map((field) => `this.${field} = ${field};`).join(' ')} }`,
-      `resume(t) { return ${name}(t, ${missing.join('')}this); }`,
-      `}`,
-      `${name}$Frame.prototype.fn = '${name}';`,
-      `${name}$Frame.prototype.fields = ${JSON.stringify(saved)};`,
+      `${name}.$fields = ${JSON.stringify(saved)};`,
     ]
       .join('\n')
-      .replaceAll('$SAVED', saved.join(', '));
+      .replaceAll(/\$SAVE\((\d+)\)/g, (_, label) => save(label));
   }
 
   // What expressions need.
@@ -123,11 +133,9 @@ export class Emitter {
    */
   call(call) {
     const next = this.label();
-    const name = this.node.id?.name ?? '';
+    this.#suspensions.push(next);
     this.line(`$r = ${call};`);
-    this.line(
-      `if (${this.#thread}.suspended) { ${this.#thread}.save(new ${name}$Frame(${next}, $SAVED)); return; }`,
-    );
+    this.line(`if (${this.#thread}.suspended) { $SAVE(${next}); return; }`);
     this.place(next);
     return '$r';
   }
@@ -226,7 +234,6 @@ export class Emitter {
     if (this.#scopes.some((names) => names.has(name))) {
       throw refuse(this.file, node, `a ${name} that hides another`);
     }
-    if (RESERVED.has(name)) throw refuse(this.file, node, `a variable named ${name}`);
     this.#scopes.at(-1)?.add(name);
     this.#locals.add(name);
   }

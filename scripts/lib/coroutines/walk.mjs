@@ -8,7 +8,7 @@
  * @param {AnyNode} node
  * @returns {AnyNode[]}
  */
-export function childrenOf(node) {
+function childrenOf(node) {
   /** @type {AnyNode[]} */
   const children = [];
   for (const value of Object.values(node)) {
@@ -38,7 +38,7 @@ export function yields(node) {
 }
 
 /** @param {AnyNode} node */
-export function isFunction(node) {
+function isFunction(node) {
   return (
     node.type === 'FunctionDeclaration' ||
     node.type === 'FunctionExpression' ||
@@ -47,7 +47,7 @@ export function isFunction(node) {
 }
 
 /** @param {AnyNode} node */
-export function isLoop(node) {
+function isLoop(node) {
   return /^(For|ForIn|ForOf|While|DoWhile)Statement$/.test(node.type);
 }
 

@@ -1,6 +1,7 @@
 /**
- * What guest TLBs may hold, from the fills and flushes that vCPUs report: every translation since a vCPU's last flush,
- * whether or not another has taken its place. KVM does not know of evictions and must flush all the same.
+ * What guest TLBs may hold, from the fills and flushes that vCPUs report: every translation since a vCPU's
+ * last flush, whether or not another has taken its place. KVM does not know of evictions and must flush all
+ * the same.
  */
 import { VcpuMode, type Kvm } from '../kvm.js';
 
@@ -58,8 +59,8 @@ export class GuestTlbs {
   }
 
   /**
-   * Whether a vCPU runs its guest. Between the announcement and the last look for requests the mode says so too soon,
-   * between exit and kvm_exit the event says so too long.
+   * Whether a vCPU runs its guest. Between the announcement and the last look for requests the mode says so
+   * too soon, between exit and kvm_exit the event says so too long.
    */
   runsGuest(mem: Int32Array, vcpu: number): boolean {
     if (this.#inGuest[vcpu] === 0) return false;

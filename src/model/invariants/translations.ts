@@ -62,8 +62,9 @@ export class Translations {
   }
 
   /**
-   * A fault asks for its own gfn alone, so a huge SPTE may cover pages that change, as long as the host maps them with
-   * one huge entry too: before that entry is split or removed, its whole range is announced (__split_huge_pmd()).
+   * A fault asks for its own gfn alone, so a huge SPTE may cover pages that change, as long as the host
+   * maps them with one huge entry too: before that entry is split or removed, its whole range is announced
+   * (__split_huge_pmd()).
    */
   #mappedInWindow(mem: Int32Array, what: string, gfn: number, { start, end }: ActiveRange): void {
     const pmd = mem[pmdCell(this.kvm.mm, start)];

@@ -48,8 +48,8 @@ function* fairTurn(t: Thread, kvm: Kvm, flags: number): Step<void> {
   t.emit(Tracepoint.contentionEnd, address, 0);
 }
 
-// rwbase_rt, kernel/locking/rwbase_rt.c: `cnts` counts readers, `extra` is 1 while a writer has taken the reader bias
-// away, waitLock is the rtmutex. Waiters sleep, holders can be preempted.
+// rwbase_rt, kernel/locking/rwbase_rt.c: `cnts` counts readers, `extra` is 1 while a writer has taken the
+// reader bias away, waitLock is the rtmutex. Waiters sleep, holders can be preempted.
 
 /** rwbase_read_lock() */
 export function* rtReadLock(t: Thread, kvm: Kvm): Step<void> {

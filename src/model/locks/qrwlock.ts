@@ -2,9 +2,9 @@
 /**
  * The queued read-write lock, kernel/locking/qrwlock.c and include/asm-generic/qrwlock.h, v5.10 to v7.3.
  *
- * One word: a byte for the writer, a bit that says that a writer waits, and the number of readers. Who does not get in at
- * once queues on wait_lock; who is at the head of that queue spins on the word. The policy `lock` test-and-set makes
- * wait_lock the unfair lock of a hypervisor's guest without PV spinlocks.
+ * One word: a byte for the writer, a bit that says that a writer waits, and the number of readers. Who does
+ * not get in at once queues on wait_lock; who is at the head of that queue spins on the word. The policy
+ * `lock` test-and-set makes wait_lock the unfair lock of a hypervisor's guest without PV spinlocks.
  */
 import type { Kvm } from '../kvm.js';
 import { Order, type Step, type Thread } from '../operations.js';
@@ -28,8 +28,11 @@ export function* queuedReadLock(t: Thread, kvm: Kvm): Step<void> {
   yield* queuedReadLockSlowpath(t, kvm);
 }
 
-/** queued_read_lock_slowpath(). mmu_lock is never taken in an interrupt, so the branch for those is left out. */
-export function* queuedReadLockSlowpath(t: Thread, kvm: Kvm): Step<void> {
+/**
+ * queued_read_lock_slowpath(). mmu_lock is never taken in an interrupt, so the branch for those is left
+ * out.
+ */
+function* queuedReadLockSlowpath(t: Thread, kvm: Kvm): Step<void> {
   const lock = kvm.mmuLock;
   yield* t.fetchAdd(lock.cnts, -QR_BIAS, Order.Relaxed);
   t.emit(Tracepoint.contentionBegin, lock.address, LCB_F_SPIN | LCB_F_READ);
@@ -64,7 +67,7 @@ export function* queuedWriteLock(t: Thread, kvm: Kvm): Step<void> {
 }
 
 /** queued_write_lock_slowpath() */
-export function* queuedWriteLockSlowpath(t: Thread, kvm: Kvm): Step<void> {
+function* queuedWriteLockSlowpath(t: Thread, kvm: Kvm): Step<void> {
   const lock = kvm.mmuLock;
   t.emit(Tracepoint.contentionBegin, lock.address, LCB_F_SPIN | LCB_F_WRITE);
   yield* waitLock(t, kvm);

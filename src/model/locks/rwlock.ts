@@ -6,7 +6,7 @@
  */
 import type { Kvm } from '../kvm.js';
 import { Order, type Step, type Thread } from '../operations.js';
-import type { Policy } from '../policies.js';
+import { needBreakApplies } from '../preemption.js';
 import { SCRATCH_STEPS, SCRATCH_UNFLUSHED } from '../scratch.js';
 import { Tracepoint } from '../tracepoints.js';
 import {
@@ -105,19 +105,12 @@ export function* faultReadLock(t: Thread, kvm: Kvm, useful: boolean): Step<void>
 }
 
 /** rwlock_is_contended() */
-export function* rwlockIsContended(t: Thread, kvm: Kvm): Step<boolean> {
+function* rwlockIsContended(t: Thread, kvm: Kvm): Step<boolean> {
   const kind = kvm.policy.lock;
   if (kind === 'rt') return false;
   if (kind === 'ticket') return yield* spinIsContended(t, kvm.mmuLock.waitLock);
   if (kind === 'fair') return yield* fairIsContended(t, kvm);
   return yield* queuedRwlockIsContended(t, kvm);
-}
-
-/** Whether rwlock_needbreak() looks at the lock at all, which kernel and preemption model decide (5.3 of the facts). */
-export function needBreakApplies(policy: Policy): boolean {
-  if (policy.needBreak === 'never' || policy.lock === 'rt') return false;
-  if (policy.needBreakGate !== 'preempt-model') return true;
-  return policy.preempt === 'full' || policy.preempt === 'lazy' || policy.preempt === 'rt';
 }
 
 /** rwlock_needbreak(&kvm->mmu_lock), include/linux/sched.h; the policy `needBreak` has the variants. */
@@ -140,7 +133,10 @@ export function* rwlockNeedbreak(t: Thread, kvm: Kvm): Step<boolean> {
   }
 }
 
-/** PREEMPT_LOCK_OFFSET: the preemption count of a task that holds exactly this lock; PREEMPT_RT's does not count. */
+/**
+ * PREEMPT_LOCK_OFFSET: the preemption count of a task that holds exactly this lock; PREEMPT_RT's does not
+ * count.
+ */
 function preemptLockOffset(kvm: Kvm): number {
   return kvm.policy.lock === 'rt' ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 'use coroutines';
 /**
- * qspinlock, reduced to what its users can notice: it is taken in the order of arrival, a waiter spins on a word of its
- * own, and it is contended when somebody waits.
+ * qspinlock, reduced to what its users can notice: it is taken in the order of arrival, a waiter spins on a
+ * word of its own, and it is contended when somebody waits.
  *
  * Two cells, a tail that hands out places and a head that says whose turn it is, stand for the MCS queue.
  */
@@ -24,7 +24,10 @@ export function* spinUnlock(t: Thread, lock: SpinLock): Step<void> {
   yield* t.preemptEnable();
 }
 
-/** queued_spin_lock(), kernel/locking/qspinlock.c: without the preemption count, as the rwlock takes its wait_lock. */
+/**
+ * queued_spin_lock(), kernel/locking/qspinlock.c: without the preemption count, as the rwlock takes its
+ * wait_lock.
+ */
 export function* queuedSpinLock(t: Thread, lock: SpinLock): Step<void> {
   const place = (yield* t.fetchAdd(lock.tail, 1, Order.Acquire)) & PLACES;
   if (((yield* t.load(lock.head)) & PLACES) === place) return;

@@ -52,7 +52,10 @@ export interface MachineConfig {
   readonly ksm?: {
     readonly settings: KsmSettings;
     readonly classes: number;
-    /** Content class of a page, counted from the first page of slot 0: 1 .. classes, or 0 if no other is like it. */
+    /**
+     * Content class of a page, counted from the first page of slot 0: 1 .. classes, or 0 if no other is
+     * like it.
+     */
     readonly classOf: (page: number) => number;
   };
   /** Shadow paging: frame of the first of the guest's own page tables. Default: behind every memslot. */
@@ -120,8 +123,8 @@ const MOST_FRAMES = 2 ** 24 - 1;
 const MOST_PAGES = 2 ** 23;
 
 /**
- * Guest frames one slot after the other; host pages likewise, each slot from a boundary of 2 MiB where both are so
- * large, so that huge pages fit.
+ * Guest frames one slot after the other; host pages likewise, each slot from a boundary of 2 MiB where both
+ * are so large, so that huge pages fit.
  */
 function placeSlots(config: MachineConfig): { slots: PlacedSlot[]; pages: number } {
   if (config.slots.length === 0) refuse('slots', 'a machine needs a memslot');

@@ -75,8 +75,8 @@ export function layoutKvm(layout: MemoryLayout, plan: MachinePlan, mm: Mm): Kvm 
 }
 
 /**
- * Tables are numbered from 1. Enough for every root that can be alive to map every frame, and for one root's worth
- * that waits for a grace period.
+ * Tables are numbered from 1. Enough for every root that can be alive to map every frame, and for one
+ * root's worth that waits for a grace period.
  */
 function layoutTables(layout: MemoryLayout, plan: MachinePlan): TableHeap {
   const { geometry, config } = plan;

@@ -1,4 +1,7 @@
-/** Mistakes in what lies around the protocol: requests, vCPU modes, memslots, locks, and the other users of it. */
+/**
+ * Mistakes in what lies around the protocol: requests, vCPU modes, memslots, locks, and the other users of
+ * it.
+ */
 import type { Mutant } from './mutant.js';
 
 export const MACHINERY_MUTANTS: readonly Mutant[] = [

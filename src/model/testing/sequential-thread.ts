@@ -3,7 +3,8 @@
  * happens at once, so a coroutine runs to its end in one call.
  */
 import type { Cost } from '../costs.js';
-import type { Cell, Frame, Order, Step, Thread } from '../operations.js';
+import { Suspendable } from '../frames.js';
+import type { Cell, Order, Step, Thread } from '../operations.js';
 import type { Tracepoint } from '../tracepoints.js';
 
 /** An emitted tracepoint or probe: its number and its arguments. */
@@ -22,9 +23,7 @@ export function finish<T>(step: Step<T>): T {
   return step as unknown as T;
 }
 
-export class SequentialThread implements Thread {
-  readonly suspended = false;
-  readonly value: unknown = undefined;
+export class SequentialThread extends Suspendable implements Thread {
   /** Everything emitted, in order. */
   readonly emitted: Emitted[] = [];
   /** How often each cost was spent. */
@@ -56,10 +55,8 @@ export class SequentialThread implements Thread {
     readonly tid = 1,
     /** SCRATCH_CELLS private cells, where the code under test wants them. */
     readonly scratch: Cell = 0,
-  ) {}
-
-  save(frame: Frame): void {
-    throw new Error(`${frame.fn} was suspended`);
+  ) {
+    super();
   }
 
   /** The values of every emitted `point`, without its number. */
