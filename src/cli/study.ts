@@ -45,6 +45,10 @@ async function run(name: string, options: StudyOptions): Promise<void> {
       progress = new Progress(`reading ${recording} (${index + 1} of ${total})`);
     },
     onProgress: (done, total) => progress.update(done, total),
+    onClaims: () => {
+      progress.end();
+      progress = new Progress('simulating');
+    },
   });
   progress.end();
   if (options.json === true) printJson(asJson(result));
@@ -52,7 +56,7 @@ async function run(name: string, options: StudyOptions): Promise<void> {
 }
 
 async function print(result: StudyResult): Promise<void> {
-  const { renderComparisonTable, wrap } = await import('../report/index.js');
+  const { renderClaims, renderComparisonTable, wrap } = await import('../report/index.js');
   const options = terminalOptions();
   const lines = [
     result.title,
@@ -61,17 +65,18 @@ async function print(result: StudyResult): Promise<void> {
     '',
     ...result.verdict.flatMap((sentence) => wrap(sentence, options.width)),
     '',
+    ...(result.claims.length > 0 ? [renderClaims(result.claims, options)] : []),
     ...result.files.map((file) => `  ${relative(process.cwd(), file) || file}`),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
 function asJson(result: StudyResult): object {
-  const { study, title, verdict, rows, recordings, files } = result;
+  const { study, title, verdict, rows, recordings, claims, files } = result;
   const explanations = recordings.map(({ name, description, explanation }) => ({
     name,
     description,
     ...explanation,
   }));
-  return { version: 1, study, title, verdict, rows, explanations, files };
+  return { version: 1, study, title, verdict, rows, explanations, claims, files };
 }

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../trace/errors.js';
+import { CLAIM_IDS } from './claims/claims.js';
 import { STUDIES, studyNames } from './study-names.js';
 import { readYamlFile } from './yaml-file.js';
 
@@ -24,6 +25,7 @@ const studySchema = z.strictObject({
   title: z.string().min(1),
   intro: z.string().min(1).describe('what was asked'),
   recordings: z.array(recordingSchema).min(1),
+  claims: z.array(z.enum(CLAIM_IDS)).default([]).describe('statements to simulate (src/experiment/claims)'),
 });
 
 export type StudyRecordingFile = z.infer<typeof recordingSchema>;

@@ -2,6 +2,7 @@
 export { comparisonRow } from './comparison-row.js';
 export { renderHtml } from './html/report.js';
 export { renderStudy } from './html/study.js';
+export { renderClaims } from './terminal/claims.js';
 export { renderComparisonTable } from './terminal/comparison.js';
 export { renderEntries, type EntryList } from './terminal/entries.js';
 export { renderInferenceScore, type ScoreRow } from './terminal/inference-score.js';

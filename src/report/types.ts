@@ -1,6 +1,7 @@
 /** What reports are made from. */
 import type { Explanation } from '../explain/types.js';
 import type { Timeline } from '../trace/timeline.js';
+import type { ClaimReport } from './claims.js';
 
 /** One recording, explained. */
 export interface ReportInput {
@@ -29,6 +30,9 @@ export interface StudyInput {
   readonly recordings: readonly StudyRecording[];
   /** The answer, in a sentence or two. */
   readonly verdict: readonly string[];
+  /** Statements that were simulated, and recordings of the model: not compared with those of kernels. */
+  readonly claims?: readonly ClaimReport[];
+  readonly simulated?: readonly StudyRecording[];
 }
 
 /** A recording in one row of the comparison. Lock figures are of the mmu_locks alone. */

@@ -1,6 +1,7 @@
 /** A study as a page: comparison first, then each recording behind its tab. */
 import { comparisonRow } from '../comparison-row.js';
 import type { StudyInput } from '../types.js';
+import { claimsSection } from './claims.js';
 import { comparisonCharts, comparisonTable } from './comparison.js';
 import { glossary } from './glossary.js';
 import { html } from './markup.js';
@@ -9,12 +10,14 @@ import { page } from './shell.js';
 
 /** One self-contained page about several recordings. Timelines are unpacked when their tab is opened. */
 export function renderStudy(study: StudyInput): string {
-  const { title, intro, recordings, verdict } = study;
+  const { title, intro, recordings, verdict, claims = [], simulated = [] } = study;
+  const tabs = [...recordings, ...simulated];
   const rows = recordings.map(comparisonRow);
   return page({
     title: `${title} · faultline`,
     sections: [
       ['comparison', 'Comparison'],
+      ...(claims.length > 0 ? [['claims', 'Simulated'] as const] : []),
       ['recordings', 'Recordings'],
       ['glossary', 'Glossary'],
     ],
@@ -29,9 +32,10 @@ export function renderStudy(study: StudyInput): string {
           ${comparisonTable(rows)}
           <div class="charts">${comparisonCharts(rows, recordings)}</div>
         </section>
+        ${claims.length > 0 && claimsSection(claims)}
         <section id="recordings">
           <div class="tabs" role="tablist" aria-label="Recordings">
-            ${recordings.map(
+            ${tabs.map(
               ({ name }, i) =>
                 html`<button
                   type="button"
@@ -45,7 +49,7 @@ export function renderStudy(study: StudyInput): string {
                 </button>`,
             )}
           </div>
-          ${recordings.map(
+          ${tabs.map(
             (recording, i) =>
               html`<div
                 class="recording${i > 0 && ' off'}"
