@@ -29,9 +29,9 @@ declare global {
 
 /** Of the result as JSON, and of the trace's times and kinds. */
 const PINNED: Readonly<Record<string, { result: string; trace: string }>> = {
-  'madvise-large on v6.7': { result: '', trace: '' },
-  'ksm-and-numa on v7.3': { result: '', trace: '' },
-  'uncovered on v6.12, shadow MMU': { result: '', trace: '' },
+  'madvise-large on v6.7': { result: 'd90951ea96b707b3', trace: '63b5ed284afa2edd' },
+  'ksm-and-numa on v7.3': { result: '916769ef0123c3a7', trace: '8348bd56598381aa' },
+  'uncovered on v6.12, shadow MMU': { result: 'ab503a7514ea7b72', trace: 'ec461604c2935537' },
 };
 
 function setupOf(name: string): SimulationSetup {

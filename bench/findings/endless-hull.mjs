@@ -23,13 +23,10 @@ function figures({ faults: { covered }, guest }) {
   ];
 }
 
-const apart = table('n threads, each with 64 KiB under invalidation for about a quarter of the time; 50 ms, seed 1', [
-  'n',
-  'rangeTracking',
-  'under way on average',
-  'expected life of a hull, ms',
-  ...COLUMNS,
-]);
+const apart = table(
+  'n threads, each with 64 KiB under invalidation for about a quarter of the time; 50 ms, seed 1',
+  ['n', 'rangeTracking', 'under way on average', 'expected life of a hull, ms', ...COLUMNS],
+);
 for (const n of [1, 2, 4, 8, 12, 16, 24]) {
   for (const tracking of ['hull', 'exact']) {
     // Periods differ, so that the threads drift against each other.
@@ -46,12 +43,10 @@ for (const n of [1, 2, 4, 8, 12, 16, 24]) {
   }
 }
 
-const endless = table('n threads, one invalidation after the other, each held open for 20 us; 50 ms, seed 1', [
-  'n',
-  'rangeTracking',
-  'sequence',
-  ...COLUMNS,
-]);
+const endless = table(
+  'n threads, one invalidation after the other, each held open for 20 us; 50 ms, seed 1',
+  ['n', 'rangeTracking', 'sequence', ...COLUMNS],
+);
 for (const n of [1, 2, 3, 4, 8]) {
   for (const [tracking, sequence] of [
     ['hull', 'global'],
@@ -62,5 +57,25 @@ for (const n of [1, 2, 3, 4, 8]) {
     const storms = `storms=[{ kind: unmap, step: 64KiB, order: random, threads: ${n}, window: 20us }]`;
     const policy = [`policy.rangeTracking=${tracking}`, `policy.sequence=${sequence}`];
     endless([n, tracking, sequence, ...figures(run([...policy, storms]))]);
+  }
+}
+
+const pages = table('madvise-page with n threads, each gives back one page after the other; 100 ms, seed 1', [
+  'n',
+  'rangeTracking',
+  'under way on average',
+  ...COLUMNS,
+]);
+for (const n of [1, 2, 4, 6, 8]) {
+  for (const tracking of ['hull', 'exact']) {
+    const sets = ['machine.cpus=16', `storms.0.threads=${n}`, `policy.rangeTracking=${tracking}`];
+    const result = simulated('madvise-page', sets, { untilMs: 100 });
+    const { count, startToEnd } = result.invalidations;
+    pages([
+      n,
+      tracking,
+      ((count * startToEnd.meanNs) / result.run.simulatedNs).toFixed(2),
+      ...figures(result),
+    ]);
   }
 }

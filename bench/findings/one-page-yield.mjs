@@ -23,7 +23,10 @@ for (const [name, sets] of /** @type {const} */ ([
       pages,
       spread(runs.map(({ invalidations }) => invalidations.count)),
       spread(runs.map(({ yields }) => yields.count)),
-      spread(runs.map(({ yields, invalidations }) => yields.count / invalidations.count), (x) => x.toFixed(2)),
+      spread(
+        runs.map(({ yields, invalidations }) => yields.count / invalidations.count),
+        (x) => x.toFixed(2),
+      ),
       spread(runs.map(({ yields }) => yields.useful)),
       spread(runs.map(({ mmuLock }) => mmuLock.write.wait.count)),
     ]);

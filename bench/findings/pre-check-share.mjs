@@ -12,8 +12,16 @@ const KSM = [
 ];
 const SETUPS = [
   { name: 'ksmd and 8 vCPUs on 8 CPUs, full', scenario: 'quiet', sets: [...KSM, 'host.preempt=full'] },
-  { name: 'ksmd and 8 vCPUs on 8 CPUs, voluntary', scenario: 'quiet', sets: [...KSM, 'host.preempt=voluntary'] },
-  { name: 'ksmd and 8 vCPUs on 9 CPUs, full', scenario: 'quiet', sets: [...KSM, 'host.preempt=full', 'machine.cpus=9'] },
+  {
+    name: 'ksmd and 8 vCPUs on 8 CPUs, voluntary',
+    scenario: 'quiet',
+    sets: [...KSM, 'host.preempt=voluntary'],
+  },
+  {
+    name: 'ksmd and 8 vCPUs on 9 CPUs, full',
+    scenario: 'quiet',
+    sets: [...KSM, 'host.preempt=full', 'machine.cpus=9'],
+  },
   {
     name: 'the same, sequence=per-range',
     scenario: 'quiet',
@@ -25,7 +33,11 @@ const SETUPS = [
     sets: ['host.kernel=v6.8', 'host.preempt=full'],
     untilMs: 600,
   },
-  { name: 'single pages given back (madvise-page), full', scenario: 'madvise-page', sets: ['host.preempt=full'] },
+  {
+    name: 'single pages given back (madvise-page), full',
+    scenario: 'madvise-page',
+    sets: ['host.preempt=full'],
+  },
   {
     name: 'the same, sequence=per-range',
     scenario: 'madvise-page',
@@ -56,18 +68,21 @@ for (const { name, scenario, sets, untilMs = 200 } of SETUPS) {
     total.second,
     total.recheck,
     percent(total.first, total.first + total.second + total.recheck),
-    spread(runs.map(({ invalidations }) => invalidations.startToEnd.meanNs), us),
-    spread(runs.map(({ invalidations }) => invalidations.startToEnd.maxNs), us),
+    spread(
+      runs.map(({ invalidations }) => invalidations.startToEnd.meanNs),
+      us,
+    ),
+    spread(
+      runs.map(({ invalidations }) => invalidations.startToEnd.maxNs),
+      us,
+    ),
   ]);
 }
 
-const windows = table('Eight vCPUs, one page at a time of 16 is invalidated for so long, back to back; 20 ms, seed 1', [
-  'held open for',
-  'mean window, us',
-  'P1 a window',
-  'P2 + recheck a window',
-  'share of P1',
-]);
+const windows = table(
+  'Eight vCPUs, one page at a time of 16 is invalidated for so long, back to back; 20 ms, seed 1',
+  ['held open for', 'mean window, us', 'P1 a window', 'P2 + recheck a window', 'share of P1'],
+);
 for (const window of ['0ns', '1us', '2us', '5us', '10us', '20us', '50us', '100us', '500us']) {
   const { faults, invalidations } = simulated(
     'quiet',

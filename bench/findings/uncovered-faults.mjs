@@ -21,11 +21,26 @@ function compare(title, rows) {
     const useful = runs.reduce((sum, run) => sum + run.yields.useful, 0);
     line([
       name,
-      spread(runs.map(({ faults }) => faults.uncovered.latency.p50Ns), us),
-      spread(runs.map(({ faults }) => faults.uncovered.latency.p999Ns), us),
-      spread(runs.map(({ faults }) => faults.uncovered.latency.maxNs), us),
-      spread(runs.map(({ faults }) => faults.covered.latency.p99Ns), us),
-      spread(runs.map(({ invalidations }) => invalidations.start.meanNs), us),
+      spread(
+        runs.map(({ faults }) => faults.uncovered.latency.p50Ns),
+        us,
+      ),
+      spread(
+        runs.map(({ faults }) => faults.uncovered.latency.p999Ns),
+        us,
+      ),
+      spread(
+        runs.map(({ faults }) => faults.uncovered.latency.maxNs),
+        us,
+      ),
+      spread(
+        runs.map(({ faults }) => faults.covered.latency.p99Ns),
+        us,
+      ),
+      spread(
+        runs.map(({ invalidations }) => invalidations.start.meanNs),
+        us,
+      ),
       spread(runs.map((run) => run.yields.count)),
       percent(useful, yields),
       spread(runs.map(({ flushes }) => flushes.count)),

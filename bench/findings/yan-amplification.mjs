@@ -48,14 +48,22 @@ for (const hot of ['99.9%', '99.97%', '99.99%', '99.995%', '99.998%', '99.999%',
 const bimodal = unmaps(['guest.access.hotTouches=99.998%'], 40);
 process.stdout.write(`\nFlushes at 99.998 %, seeds 1 to 40: ${flushes(bimodal).join(' ')}\n`);
 
-const preCheck = table('The same with a pre-check (99.9 %), seeds 1 to 10', ['pre-check', 'flushes', 'yields', 'unmap, ms']);
+const preCheck = table('The same with a pre-check (99.9 %), seeds 1 to 10', [
+  'pre-check',
+  'flushes',
+  'yields',
+  'unmap, ms',
+]);
 for (const value of ['none', 'after-pfn', 'both']) {
   const runs = unmaps([HOT, `policy.preCheck=${value}`], 10);
   preCheck([
     value,
     spread(flushes(runs)),
     spread(runs.map(({ yields }) => yields.count)),
-    spread(runs.map(({ invalidations }) => invalidations.start.maxNs), ms),
+    spread(
+      runs.map(({ invalidations }) => invalidations.start.maxNs),
+      ms,
+    ),
   ]);
 }
 
