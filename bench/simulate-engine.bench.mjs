@@ -8,6 +8,8 @@ import { show, spread, times } from './lib/pair.mjs';
 import { withTemporaryFolder } from './lib/temporary-folder.mjs';
 
 const TURNS = 7;
+/** A share of 1,500 events or more, give or take five standard deviations. */
+const TOLERANCE = 0.13;
 const HERE = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
 
 /**
@@ -22,11 +24,12 @@ const HERE = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
 /** @param {string} name */
 const ours = (name) => ['node', join(HERE, 'engine', name)];
 
-/** @type {{ name: string, unit: string, us: Program[], peers: Program[] }[]} */
+/** @type {{ name: string, unit: string, shares: number, us: Program[], peers: Program[] }[]} */
 const CONTESTS = [
   {
     name: 'hold model, 1,000 events pending',
     unit: 'events/s',
+    shares: 1000,
     us: [{ name: 'Faultline', command: [...ours('hold.mjs'), '6000000'], from: '' }],
     peers: [
       { name: 'C++ std::priority_queue', compile: 'heap-hold.cc', command: ['6000000'], from: 'g++' },
@@ -42,6 +45,7 @@ const CONTESTS = [
   {
     name: 'FIFO mutex, 64 tasks',
     unit: 'acquisitions/s',
+    shares: 64,
     us: [
       { name: 'Faultline, event handlers', command: [...ours('mutex-states.mjs'), '4000000'], from: '' },
       { name: 'Faultline, compiled coroutines', command: [...ours('mutex.mjs'), '4000000'], from: '' },
@@ -96,13 +100,17 @@ function prepared({ name, compile, libraries = [], command, from }, folder) {
  * Work per second, as the program itself says.
  *
  * @param {string[]} command
+ * @param {number} shares destinations or tasks, which share the work evenly
+ * @throws Error when the first one did not get its share: then the program did other work
  */
-function rate([program, ...args]) {
+function rate([program, ...args], shares) {
   const { status, stdout, stderr } = spawnSync(program === 'node' ? process.execPath : program, args, {
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`${program} ${args.join(' ')} failed: ${stderr}`);
-  const [count, seconds] = stdout.trim().split(' ').map(Number);
+  const [count, seconds, first] = stdout.trim().split(' ').map(Number);
+  if (!(Math.abs((first * shares) / count - 1) < TOLERANCE))
+    throw new Error(`${program} ${args.join(' ')}: ${first} of ${count} went to the first of ${shares}`);
   return count / seconds;
 }
 
@@ -110,13 +118,13 @@ function rate([program, ...args]) {
 const millions = (value) => `${(value / 1e6).toFixed(value < 1e6 ? 2 : 1)} M`;
 
 await withTemporaryFolder(async (folder) => {
-  for (const { name, unit, us, peers } of CONTESTS) {
+  for (const { name, unit, shares, us, peers } of CONTESTS) {
     const there = [...us, ...peers].flatMap((program) => {
       const command = prepared(program, folder);
       return command === undefined ? [] : [{ ...program, command, rates: /** @type {number[]} */ ([]) }];
     });
     for (let turn = 0; turn < TURNS; turn++) {
-      for (const program of there) program.rates.push(rate(program.command));
+      for (const program of there) program.rates.push(rate(program.command, shares));
     }
     process.stdout.write(`${name}, ${unit}, ${TURNS} turns, median (range)\n`);
     for (const program of there) {

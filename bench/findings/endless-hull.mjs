@@ -32,7 +32,8 @@ for (const n of [1, 2, 4, 8, 12, 16, 24]) {
     // Periods differ, so that the threads drift against each other.
     const storms = Array.from({ length: n }, (_, i) => {
       const period = 190_000 + 1_370 * i;
-      return `{ kind: unmap, name: s${i}, step: 64KiB, order: random, window: 40us, start: ${7 * i}us, period: ${period}ns }`;
+      const times = `window: 40us, start: ${7 * i}us, period: ${period}ns`;
+      return `{ kind: unmap, name: s${i}, step: 64KiB, order: random, ${times} }`;
     });
     const result = run([`policy.rangeTracking=${tracking}`, `storms=[${storms.join(', ')}]`]);
     const { count, startToEnd } = result.invalidations;

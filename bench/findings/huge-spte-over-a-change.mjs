@@ -2,27 +2,43 @@
  * How often a fault maps a huge page over a page of it whose invalidation has begun, before the huge page is
  * split: from the trace.
  */
+import { parseOverride } from '../../dist/experiment/scenario/overrides.js';
 import { loadScenario } from '../../dist/experiment/scenario/scenario.js';
 import { simulationOf } from '../../dist/experiment/simulation.js';
 import { simulate } from '../../dist/simulate/run.js';
 import { table } from './simulated.mjs';
 
 const HUGE = 512;
+/** Few huge pages and many vCPUs, and every huge page is mapped before the first hole is made. */
+const SETS = [
+  'machine.cpus=16',
+  'guest.memory=32MiB',
+  'guest.vcpus=8',
+  'storms.holes.range=all',
+  'storms.holes.start=1ms',
+  'storms.holes.period=100us',
+];
 
 /** @param {number} seed */
 function counted(seed) {
-  const setup = simulationOf({ ...loadScenario('thp-collapse'), seed }, { untilNs: 100e6, assert: true });
+  const setup = simulationOf(
+    loadScenario(
+      'thp-collapse',
+      [...SETS, `seed=${seed}`].map((each) => parseOverride('--set', each)),
+    ),
+    { untilNs: 20e6, assert: true },
+  );
   const { trace, vm, violations } = simulate(setup, { trace: true });
   if (trace === undefined) throw new Error('no trace');
   const found = { holes: 0, splits: 0, over: 0, mapped: 0, violations: violations.length };
   /** The huge page that a task is about to change one page of. @type {Map<number, number>} */
   const open = new Map();
-  const unmap = trace.named('kvm_unmap_hva_range');
+  const begin = trace.named('invalidate_begin');
   const map = trace.named('kvm_mmu_set_spte');
   for (let event = 0; event < trace.length; event++) {
     const kind = trace.kindOf(event);
     const row = trace.row[event];
-    if (kind === unmap) {
+    if (kind === begin) {
       // The model's host pages are the low half of the addresses in traces.
       const [first, end] = ['start', 'end'].map(
         (name) => ((kind.column(name)?.number(row) ?? 0) / 4096) % 2 ** 28,
@@ -46,7 +62,7 @@ function counted(seed) {
   return found;
 }
 
-const line = table('thp-collapse, 100 ms', [
+const line = table('thp-collapse with 16 huge pages, 20 ms', [
   'seed',
   'invalidations of one page',
   'that split a huge page',

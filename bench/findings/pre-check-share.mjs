@@ -1,4 +1,4 @@
-/** Which of the tests finds that a page is being invalidated: the first pre-check (P1), the second (P2) or the recheck. */
+/** Which test finds an invalidation: the first pre-check (P1), the second (P2) or the recheck. */
 import { percent, seeds, simulated, spread, table, us } from './simulated.mjs';
 
 const KSM = [

@@ -1,4 +1,4 @@
-/** Faults outside of what a stream of writers invalidates, in mmu_lock's queue and spinning on read_trylock(). */
+/** Faults outside of what writers invalidate, in mmu_lock's queue and spinning on read_trylock(). */
 import { ms, seeds, simulated, spread, table, us } from './simulated.mjs';
 
 const SETUP = [

@@ -88,7 +88,8 @@ async function simulatedPart(
   const timeline = buildTimeline(analysis);
   await writeChunks(join(folder, `${name}.pftrace`), writePerfetto(trace, timeline, { events: true }));
   const description =
-    `The model, not a kernel: ${groups[0].title}, ${variants[0].label}, seed 1. Yields, holds and ends of invalidations are` +
+    `The model, not a kernel: ${groups[0].title}, ${variants[0].label}, seed 1. Yields, holds and` +
+    ' ends of invalidations are' +
     ' recorded here, not inferred.';
   const recording = {
     name,

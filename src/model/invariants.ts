@@ -13,6 +13,7 @@ import { Tracepoint } from './tracepoints.js';
 export type { Violation } from './invariants/violations.js';
 
 export class Invariants {
+  readonly #kvm: Kvm;
   readonly #violations = new Violations();
   readonly #ranges: ActiveRanges;
   readonly #translations: Translations;
@@ -22,6 +23,7 @@ export class Invariants {
   readonly #references: References;
 
   constructor(kvm: Kvm) {
+    this.#kvm = kvm;
     this.#ranges = new ActiveRanges(kvm);
     this.#translations = new Translations(kvm, this.#ranges, this.#violations);
     this.#count = new Count(kvm, this.#ranges, this.#violations);
@@ -121,9 +123,9 @@ export class Invariants {
     }
   }
 
-  /** A thread goes to sleep, or is put off its CPU because it asked for it. */
+  /** A thread sleeps, or gives its CPU away. On PREEMPT_RT it may: mmu_lock is a sleeping lock there. */
   onSleep(tid: number): void {
-    this.#blocking.gaveWay(tid, 'sleeps');
+    if (this.#kvm.policy.lock !== 'rt') this.#blocking.gaveWay(tid, 'sleeps');
   }
 
   /** Looks at the whole of memory, between two steps of the threads. Finds what no event tells. */

@@ -190,6 +190,7 @@ describe('buildMachine', () => {
     [{ slots: [] }, 'machine.slots'],
     [{ slots: [{ pages: 0 }] }, 'machine.pages'],
     [{ slots: [{ pages: 5 }] }, 'machine.geometry'],
+    [{ geometry: { bits: 9, levels: 5 } }, 'machine.geometry'],
     [{ nodes: 0 }, 'machine.nodes'],
     [{ cpuNodes: [0, 1] }, 'machine.cpuNodes'],
     [{ roots: 0.5 }, 'machine.roots'],

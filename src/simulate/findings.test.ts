@@ -29,13 +29,18 @@ function run(text: string, seed = 1): SimulationResult {
 }
 
 /** Weber's guest with less memory, until its first NUMA scan is over. */
-const SMALL = ['guest.memory=64MiB', 'machine.cpus=32', 'guest.access.work=1us'];
+const SMALL = [
+  'guest.memory=32MiB',
+  'machine.cpus=32',
+  'guest.access.work=1us',
+  'storms.numa-balancing.scanDelay=25ms',
+];
 const SCHEDULER = 'policy.needBreakGate=preempt-model';
 const WRONG_UNIT = 'policy.preCheck=gfn-against-hva';
 
 describe('Weber’s matrix', () => {
-  /** ns; 16 ms with the hang, 1.2 at most without. */
-  const HANG = 5e6;
+  /** ns; 7.8 ms with the hang, 0.6 at most without. */
+  const HANG = 3e6;
 
   it.each<[string, boolean, readonly string[]]>([
     ['stock', true, []],
@@ -45,16 +50,17 @@ describe('Weber’s matrix', () => {
     ['scheduler patch, preempt=full', true, [SCHEDULER, 'host.preempt=full']],
     ['v2 and scheduler patch', false, [WRONG_UNIT, SCHEDULER]],
   ])('%s', (_, hangs, sets) => {
-    const { guest } = named('weber', [...SMALL, ...sets], { untilMs: 75 });
+    const { guest } = named('weber', [...SMALL, ...sets], { untilMs: 45 });
     const stall = guest.longestStall?.durationNs ?? 0;
     expect(stall > HANG).toBe(hangs);
     // Nothing lies near the line.
-    if (!hangs) expect(stall).toBeLessThan(HANG / 3);
+    expect(stall > 2 * HANG || stall < HANG / 3).toBe(true);
   });
 });
 
 function yan(sets: readonly string[], seed = 1): SimulationResult {
-  return named('yan-unmap', sets, { seed });
+  // The first pass is over after 10 ms.
+  return named('yan-unmap', [...sets, 'storms.0.start=12ms', 'duration=27ms'], { seed });
 }
 
 describe('Yan’s amplification', () => {
@@ -70,12 +76,12 @@ describe('Yan’s amplification', () => {
 
   it('is bimodal: one flush, or a storm as long as the rest of the walk', () => {
     const counts = Array.from(
-      { length: 8 },
+      { length: 6 },
       (_, i) => yan(['guest.access.hotTouches=99.998%'], i + 1).flushes.count,
     );
     const storms = counts.filter((count) => count > 1);
-    expect(storms.length).toBeGreaterThan(1);
-    expect(storms.length).toBeLessThan(7);
+    expect(storms.length).toBeGreaterThan(0);
+    expect(storms.length).toBeLessThan(6);
     expect(Math.min(...storms)).toBeGreaterThan(20);
   });
 
@@ -92,13 +98,13 @@ description: KSM abuse
 machine: { cpus: ${cpus} }
 host: { kernel: v6.8, preempt: ${preempt} }
 guest:
-  memory: 8MiB
-  vcpus: 8
+  memory: 4MiB
+  vcpus: 4
   pin: false
   access: { pattern: random, region: shared, writes: 30% }
 storms:
   - { kind: ksm, pagesToScan: 2000, sleep: 1ms }
-duration: 60ms
+duration: 30ms
 `;
 
 function shareOfP1({ faults: { retries } }: SimulationResult): number {
@@ -107,16 +113,16 @@ function shareOfP1({ faults: { retries } }: SimulationResult): number {
 
 describe('the first pre-check', () => {
   it('finds 99 % under KSM abuse, where ksmd loses its CPU within invalidations', () => {
-    const abused = run(KSM('full', 8));
-    expect(abused.faults.retries.preCheck1).toBeGreaterThan(100_000);
+    const abused = run(KSM('full', 4));
+    expect(abused.faults.retries.preCheck1).toBeGreaterThan(10_000);
     expect(shareOfP1(abused)).toBeGreaterThan(0.99);
-    expect(shareOfP1(run(KSM('full', 9)))).toBeLessThan(0.96);
+    expect(shareOfP1(run(KSM('full', 5)))).toBeLessThan(0.96);
   });
 
-  it('finds few where pages are invalidated one by one all over the place: what others see is the sequence', () => {
-    const global = named('madvise-page', ['host.preempt=full'], { untilMs: 50 });
+  it('finds few where single pages are invalidated all over: what others see is the sequence', () => {
+    const global = named('madvise-page', ['host.preempt=full'], { untilMs: 10 });
     expect(shareOfP1(global)).toBeLessThan(0.1);
-    const perRange = named('madvise-page', ['policy.sequence=per-range'], { untilMs: 50 });
+    const perRange = named('madvise-page', ['policy.sequence=per-range'], { untilMs: 10 });
     expect(perRange.faults.retries.total).toBeLessThan(global.faults.retries.total / 10);
   });
 });

@@ -23,7 +23,11 @@ export function figuresOf({ guest, faults, invalidations, yields, flushes }: Sim
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262];
 const NORMAL = 1.96;
 
-/** Mean and 95 % interval; a single value has no interval but itself. */
+/**
+ * Mean and 95 % interval; a single value has no interval but itself.
+ *
+ * @internal for tests
+ */
 export function interval(values: readonly number[]): Interval {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;

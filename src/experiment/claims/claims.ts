@@ -63,7 +63,8 @@ const preCheck: Claim = {
   id: 'pre-check',
   title: 'The pre-check keeps faults that must retry away from mmu_lock',
   says:
-    'A fault whose page is being invalidated should ask before it takes mmu_lock: a waiter that will only retry makes' +
+    'A fault whose page is being invalidated should ask before it takes mmu_lock: a waiter that' +
+    ' will only retry makes' +
     ' the invalidation yield, flush and take longer, and gains nothing (the patch that the mail defends).',
   groups: INCIDENT,
   variants: [
@@ -74,7 +75,8 @@ const preCheck: Claim = {
     holds: holdsIn(groups.map(([without, withIt]) => above(without.stallNs, withIt.stallNs))),
     verdict: groups.map(
       ([without, withIt], index) =>
-        `With ${INCIDENT[index].title} the longest stall of a vCPU is ${time(without.stallNs)} without it and` +
+        `With ${INCIDENT[index].title} the longest stall of a vCPU is ${time(without.stallNs)}` +
+        ' without it and' +
         ` ${time(withIt.stallNs)} with it (${ratio(without.stallNs, withIt.stallNs)}).${CUT[index]}`,
     ),
   }),
@@ -84,7 +86,8 @@ const yielding: Claim = {
   id: 'yield',
   title: 'Yielding mmu_lock on contention is a net positive',
   says:
-    'Nobody has shown that dropping mmu_lock for a waiter helps anybody; if it does, it helps a vCPU that faults outside' +
+    'Nobody has shown that dropping mmu_lock for a waiter helps anybody; if it does, it helps a' +
+    ' vCPU that faults outside' +
     ' the range (the mail’s open question; the defence is from August 2023).',
   groups: [
     ...INCIDENT,
@@ -108,11 +111,15 @@ const yielding: Claim = {
     return {
       holds: helps ? 'partly' : 'no',
       verdict: [
-        `Outside the range: the 99th percentile of faults is ${time(outsideYield.uncoveredP99Ns)} with the yield and` +
-          ` ${time(outsideNever.uncoveredP99Ns)} without, the longest invalidation ${time(outsideYield.longestStartNs)} and` +
+        `Outside the range: the 99th percentile of faults is ${time(outsideYield.uncoveredP99Ns)}` +
+          ' with the yield and' +
+          ` ${time(outsideNever.uncoveredP99Ns)} without, the longest invalidation` +
+          ` ${time(outsideYield.longestStartNs)} and` +
           ` ${time(outsideNever.longestStartNs)}.`,
-        `In the incident, without the pre-check, the yield makes the longest stall ${ratio(yields.stallNs, never.stallNs)}` +
-          ` as long (${harms.filter(Boolean).length} of 2 sizes beyond doubt), and ${yields.usefulYields.mean.toFixed(0)} of` +
+        'In the incident, without the pre-check, the yield makes the longest stall' +
+          ` ${ratio(yields.stallNs, never.stallNs)}` +
+          ` as long (${harms.filter(Boolean).length} of 2 sizes beyond doubt), and` +
+          ` ${yields.usefulYields.mean.toFixed(0)} of` +
           ` ${yields.yields.mean.toFixed(0)} yields let somebody in who mapped a page.`,
       ],
     };
@@ -123,7 +130,8 @@ const trylock: Claim = {
   id: 'trylock',
   title: 'Spinning on read_trylock() is no replacement for the queue',
   says:
-    'A fault that spins on read_trylock() has no place in the queue and no guarantee of progress, and the holder cannot see' +
+    'A fault that spins on read_trylock() has no place in the queue and no guarantee of progress,' +
+    ' and the holder cannot see' +
     ' that it waits (the answer to Xu Yilun’s question).',
   groups: INCIDENT,
   variants: [
@@ -134,8 +142,10 @@ const trylock: Claim = {
     holds: holdsIn(groups.map(([queued, spin]) => above(queued.yields, spin.yields))),
     verdict: [
       `The holder does not see who spins: ${groups[0][1].yields.mean.toFixed(0)} yields instead of` +
-        ` ${groups[0][0].yields.mean.toFixed(0)} with 16 vCPUs. Where every waiter would only retry, not being seen is a` +
-        ` gain: the longest stall is ${time(groups[0][1].stallNs)} instead of ${time(groups[0][0].stallNs)}, and` +
+        ` ${groups[0][0].yields.mean.toFixed(0)} with 16 vCPUs. Where every waiter would only` +
+        ' retry, not being seen is a' +
+        ` gain: the longest stall is ${time(groups[0][1].stallNs)} instead of` +
+        ` ${time(groups[0][0].stallNs)}, and` +
         ` ${time(groups[1][1].stallNs)} instead of ${time(groups[1][0].stallNs)} with 64.`,
       'Starvation under a stream of writers is another situation: docs/findings/trylock-starvation.md.',
     ],
@@ -146,7 +156,8 @@ const shadow: Claim = {
   id: 'shadow',
   title: 'In the shadow MMU yielding costs less',
   says:
-    'With the shadow MMU faults take mmu_lock for write, one at a time, so yielding there is “probably a net positive”' +
+    'With the shadow MMU faults take mmu_lock for write, one at a time, so yielding there is' +
+    ' “probably a net positive”' +
     ' (the mail, on kvm_zap_obsolete_pages()).',
   groups: INCIDENT,
   variants: [
@@ -158,7 +169,8 @@ const shadow: Claim = {
     holds: holdsIn(groups.map(([, yields, never]) => above(never.stallNs, yields.stallNs))),
     verdict: groups.map(
       ([tdp, yields, never], index) =>
-        `With ${INCIDENT[index].title} the longest stall is ${time(tdp.stallNs)} in the TDP MMU; in the shadow MMU` +
+        `With ${INCIDENT[index].title} the longest stall is ${time(tdp.stallNs)} in the TDP MMU;` +
+        ' in the shadow MMU' +
         ` ${time(yields.stallNs)} with the yield and ${time(never.stallNs)} without.`,
     ),
   }),
@@ -168,7 +180,8 @@ const preemption: Claim = {
   id: 'preemption',
   title: 'Only preemptible kernels yield, and only they suffer',
   says:
-    'Since 6.11 the live preemption model decides whether contention makes a walk yield; 7.0 left x86 with full and lazy,' +
+    'Since 6.11 the live preemption model decides whether contention makes a walk yield; 7.0 left' +
+    ' x86 with full and lazy,' +
     ' which both do. Without the pre-check that is the whole difference between the models.',
   groups: INCIDENT,
   variants: [

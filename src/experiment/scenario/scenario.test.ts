@@ -354,6 +354,7 @@ describe('the scenarios that come with Faultline', () => {
     expect(scenarioNames()).toEqual([
       'balloon',
       'dirty-logging',
+      'endless-hull',
       'fork-snapshot',
       'ksm-and-numa',
       'madvise-large',
@@ -361,10 +362,12 @@ describe('the scenarios that come with Faultline', () => {
       'memslot-churn',
       'migrate',
       'quiet',
+      'seed-incident',
       'swap-out',
       'thp-collapse',
       'uncovered',
       'weber',
+      'writer-stream',
       'yan-unmap',
     ]);
   });

@@ -167,6 +167,8 @@ function planGeometry(config: MachineConfig, slots: readonly PlacedSlot[]): Pagi
       `${gfns} frames, but ${levels} levels of ${bits} bits address ${2 ** (bits * levels)}`,
     );
   }
+  // Frames are counted in 32 bits, also those that one entry of the root maps.
+  if (bits * (levels - 1) > 30) refuse('geometry', `${levels} levels of ${bits} bits are too many`);
   // The host's huge pages have 512 pages, so a guest whose tables are smaller has none.
   return { bits, levels, gfns, maxLeafLevel: bits === 9 && levels > 1 ? maxLeafLevel : 1 };
 }
