@@ -56,7 +56,8 @@ describe('npm start in a checkout', () => {
     for (const name of ['scripts', 'bin', 'package.json', 'tsconfig.json', 'tsconfig.build.json']) {
       cpSync(join(repositoryRoot, name), join(root, name), { recursive: true });
     }
-    // With an empty lock file the packages count as installed; the build needs these.
+    // With an empty lock file the packages count as installed; the build needs these. Not acorn: the scripts
+    // must load before anything is installed, and here no module has coroutines.
     mkdirSync(join(root, 'node_modules'));
     for (const name of ['typescript', '@typescript', '@types', 'undici-types']) {
       symlinkSync(join(repositoryRoot, 'node_modules', name), join(root, 'node_modules', name));

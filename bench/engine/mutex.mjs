@@ -24,19 +24,17 @@ class Engine {
   run() {
     const { queue, tasks } = this;
     while (queue.size > 0) {
-      tasks[queue.pop()].resume(queue.time);
+      tasks[queue.pop()].resume();
       while (this.next >= 0) {
         const each = tasks[this.next];
         this.next = -1;
-        each.resume(queue.time);
+        each.resume();
       }
     }
   }
 }
 
 class Task extends Suspendable {
-  now = 0.5;
-
   /**
    * @param {Engine} engine
    * @param {number} index
@@ -49,15 +47,14 @@ class Task extends Suspendable {
     this.begin = () => task(this, world);
   }
 
-  /** @param {number} now */
-  resume(now) {
-    this.now = now;
+  resume() {
     this.run(this.begin);
   }
 
   /** @param {number} time */
   sleep(time) {
-    this.engine.queue.push(this.now + time, this.index);
+    const { queue } = this.engine;
+    queue.push(queue.time + time, this.index);
     this.suspended = true;
   }
 
@@ -85,7 +82,7 @@ timed((count) => {
   for (let index = 0; index < 64; index++) {
     const each = new Task(engine, index, world);
     engine.tasks.push(each);
-    each.resume(0);
+    each.resume();
   }
   engine.run();
   return world.hits[0];

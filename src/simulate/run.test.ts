@@ -39,7 +39,7 @@ describe('a run is its setup', () => {
 
   it('snapshots lead to the same end from wherever one goes on', () => {
     const setup = setupOf('madvise-large', 6e6, 'host.preempt=full');
-    const { snapshots, sim, result } = simulate(setup, { snapshotEvery: 20_000 });
+    const { snapshots, sim, result } = simulate(setup, { snapshotEvery: 10_000 });
     expect(snapshots.length).toBeGreaterThan(3);
     const memory = sim.mem.slice();
     for (const snapshot of [snapshots[2], snapshots[0], snapshots[1]]) {

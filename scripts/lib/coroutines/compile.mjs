@@ -18,9 +18,14 @@
  *
  * src/model/frames.ts has the frames and the thread that collects them.
  */
-import { parse } from 'acorn';
+import { createRequire } from 'node:module';
 import { Emitter } from './emit.mjs';
 import { refuse } from './refuse.mjs';
+
+// Only when a module has coroutines: the scripts are loaded before the packages are installed.
+const require = createRequire(import.meta.url);
+/** @returns {typeof import('acorn')} */
+const acorn = () => require('acorn');
 
 const DIRECTIVE = 'use coroutines';
 
@@ -41,7 +46,7 @@ export function hasCoroutines(source) {
  */
 export function compileCoroutines(source, file) {
   if (!hasCoroutines(source)) return source;
-  const program = parse(source, { ecmaVersion: 2023, sourceType: 'module', locations: true });
+  const program = acorn().parse(source, { ecmaVersion: 2023, sourceType: 'module', locations: true });
   const asks = program.body.some(
     (node) => node.type === 'ExpressionStatement' && node.directive === DIRECTIVE,
   );
