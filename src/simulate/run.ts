@@ -137,6 +137,10 @@ function watcherOf(invariants: Invariants, mem: Int32Array): Observer {
     onEmit: (_now, thread, point, a, b, c, d, e, f) => {
       invariants.onEmit(thread.tid, point, a, b, c, d, e, f, mem);
     },
+    // States 1 and 2 of sched_switch: it went to sleep, and was not put off its CPU.
+    onSwitch: (_now, _cpu, prev, _next, state) => {
+      if (prev !== undefined && (state === 1 || state === 2)) invariants.onSleep(prev.tid);
+    },
   };
 }
 
