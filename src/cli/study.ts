@@ -31,6 +31,9 @@ export function addStudy(program: Command): void {
     .action(run);
 }
 
+/** Interrupted by Ctrl-C, as a shell tells it. */
+const INTERRUPTED = 130;
+
 async function run(name: string, options: StudyOptions): Promise<void> {
   const [{ loadStudy }, { runStudy }] = await Promise.all([
     import('../experiment/study-file.js'),
@@ -39,20 +42,36 @@ async function run(name: string, options: StudyOptions): Promise<void> {
   const study = loadStudy(name);
   const folder = resolve(options.out ?? join('out', study.name));
   let progress = new Progress('reading');
-  const result = await runStudy(study, folder, {
-    onRecording: (recording, index, total) => {
-      progress.end();
-      progress = new Progress(`reading ${recording} (${index + 1} of ${total})`);
+  const next = (what: string): void => {
+    progress.end();
+    progress = new Progress(what);
+  };
+  const controller = new AbortController();
+  const onInterrupt = (): void => controller.abort();
+  // Once: the second Ctrl-C ends the process.
+  process.once('SIGINT', onInterrupt);
+  const result = await runStudy(
+    study,
+    folder,
+    {
+      onRecording: (recording, index, total) => next(`reading ${recording} (${index + 1} of ${total})`),
+      onProgress: (done, total) => progress.update(done, total),
+      onClaims: () => next('simulating'),
     },
-    onProgress: (done, total) => progress.update(done, total),
-    onClaims: () => {
-      progress.end();
-      progress = new Progress('simulating');
-    },
-  });
+    controller.signal,
+  );
+  process.off('SIGINT', onInterrupt);
   progress.end();
   if (options.json === true) printJson(asJson(result));
   else await print(result);
+  const { recordings, claims } = result.missing;
+  const parts = [
+    recordings.length > 0 && `not read: ${recordings.join(', ')}`,
+    claims.length > 0 && `not simulated: ${claims.join(', ')}`,
+  ].filter((part) => part !== false);
+  if (parts.length === 0) return;
+  process.stderr.write(`faultline: interrupted; ${parts.join('; ')}\n`);
+  process.exitCode = INTERRUPTED;
 }
 
 async function print(result: StudyResult): Promise<void> {
@@ -72,11 +91,11 @@ async function print(result: StudyResult): Promise<void> {
 }
 
 function asJson(result: StudyResult): object {
-  const { study, title, verdict, rows, recordings, claims, files } = result;
+  const { study, title, verdict, rows, recordings, claims, missing, files } = result;
   const explanations = recordings.map(({ name, description, explanation }) => ({
     name,
     description,
     ...explanation,
   }));
-  return { version: 1, study, title, verdict, rows, explanations, claims, files };
+  return { version: 1, study, title, verdict, rows, explanations, claims, missing, files };
 }

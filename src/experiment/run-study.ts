@@ -1,6 +1,6 @@
 /**
- * Runs a study: reads and explains each recording, compares them, writes the report and a Perfetto trace of
- * each.
+ * Runs a study: reads and explains each recording, compares them, simulates statements, writes the report and
+ * a Perfetto trace of each recording.
  */
 import { basename, join } from 'node:path';
 import { analyse } from '../explain/analysis.js';
@@ -13,7 +13,7 @@ import type { ClaimReport } from '../report/claims.js';
 import type { ComparisonRow, StudyRecording } from '../report/types.js';
 import { simulate } from '../simulate/run.js';
 import { writePerfetto } from '../trace/write/perfetto.js';
-import { claimsOf } from './claims/claims.js';
+import { claimsOf, type Claim } from './claims/claims.js';
 import { runClaims, setupOf } from './claims/run-claims.js';
 import type { Study, StudyRecordingFile } from './study-file.js';
 import { studyVerdict } from './study-verdict.js';
@@ -27,6 +27,8 @@ export interface StudyResult {
   readonly recordings: readonly StudyRecording[];
   /** Statements, simulated. */
   readonly claims: readonly ClaimReport[];
+  /** Names of what an abort left undone. */
+  readonly missing: { readonly recordings: readonly string[]; readonly claims: readonly string[] };
   /** Files written, in the order of writing. */
   readonly files: readonly string[];
 }
@@ -40,66 +42,78 @@ export interface StudyProgress {
 }
 
 /**
- * Run the study; files go to `folder`, each as soon as it is complete, so that an interrupted run keeps what
- * it had.
+ * Run the study; files go to `folder`, each as soon as it is complete. An abort ends it early, with a report
+ * of what was done by then.
  */
-export async function runStudy(study: Study, folder: string, progress: StudyProgress): Promise<StudyResult> {
+export async function runStudy(
+  study: Study,
+  folder: string,
+  progress: StudyProgress,
+  signal?: AbortSignal,
+): Promise<StudyResult> {
   const recordings: StudyRecording[] = [];
   const files: string[] = [];
   for (const [index, file] of study.recordings.entries()) {
+    if (signal?.aborted === true) break;
     progress.onRecording(file.name, index, study.recordings.length);
     const perfetto = join(folder, `${file.name}.pftrace`);
     recordings.push(await explainRecording(file, perfetto, progress));
     files.push(perfetto);
+    // A signal is heard between two tasks of the event loop only.
+    await new Promise((resolve) => setImmediate(resolve));
   }
   const rows = recordings.map(comparisonRow);
   const verdict = studyVerdict(rows);
-  const { claims, simulated } = await simulatedPart(study, folder, progress);
+  const { claims, simulated } = await simulatedPart(study, folder, progress, signal);
   files.push(...simulated.map(({ name }) => join(folder, `${name}.pftrace`)));
   const report = join(folder, 'report.html');
   const { title } = study;
   const html = renderStudy({ title, intro: [study.intro], recordings, verdict, claims, simulated });
   await writeChunks(report, [html]);
-  return { study: study.name, title, rows, verdict, recordings, claims, files: [report, ...files] };
+  const missing = {
+    recordings: study.recordings.slice(recordings.length).map(({ name }) => name),
+    claims: study.claims.filter((wanted) => claims.every(({ id }) => id !== wanted)),
+  };
+  return { study: study.name, title, rows, verdict, recordings, claims, missing, files: [report, ...files] };
 }
-
-/** Seeds of each run: enough for an interval, few enough for a minute. */
-const SEEDS = 3;
 
 /** The claims, and one run of the first as a recording, so that it can be looked at. */
 async function simulatedPart(
   study: Study,
   folder: string,
   progress: StudyProgress,
+  signal: AbortSignal | undefined,
 ): Promise<{ claims: ClaimReport[]; simulated: StudyRecording[] }> {
   const wanted = claimsOf(study.claims);
-  if (wanted.length === 0) return { claims: [], simulated: [] };
+  if (wanted.length === 0 || signal?.aborted === true) return { claims: [], simulated: [] };
   progress.onClaims();
   const claims = await runClaims(wanted, {
-    seeds: SEEDS,
+    seeds: study.seeds,
     onProgress: (done, total) => progress.onProgress(done, total),
+    ...(signal === undefined ? {} : { signal }),
   });
-  const [{ groups, variants }] = wanted;
-  const setup = setupOf(groups[0], variants[0], 1);
+  if (claims.length === 0) return { claims, simulated: [] };
+  return { claims, simulated: await recordRun(wanted[0], folder) };
+}
+
+/** The first situation of a claim, recorded as a kernel would be. */
+async function recordRun({ groups, variants }: Claim, folder: string): Promise<StudyRecording[]> {
+  const setup = setupOf(groups[0], variants[0]);
   const { trace } = simulate(setup, { trace: true });
-  if (trace === undefined) return { claims, simulated: [] };
+  if (trace === undefined) return [];
   const name = `simulated-${setup.name}`;
   const analysis = analyse(trace);
   const timeline = buildTimeline(analysis);
   await writeChunks(join(folder, `${name}.pftrace`), writePerfetto(trace, timeline, { events: true }));
   const description =
-    `The model, not a kernel: ${groups[0].title}, ${variants[0].label}, seed 1. Yields, holds and` +
-    ' ends of invalidations are' +
-    ' recorded here, not inferred.';
-  const recording = {
-    name,
-    description,
-    storm: 'KSM + NUMA balancing',
-    explanation: summarise(analysis),
-    timeline,
-  };
-  return { claims, simulated: [recording] };
+    `The model, not a kernel: ${groups[0].title}, ${variants[0].label}, seed 1. Yields, holds and ends of` +
+    ' invalidations are recorded here, not inferred.';
+  const storm = setup.storms.map(({ kind }) => STORM_NAMES[kind] ?? kind).join(' + ');
+  return [{ name, description, storm, explanation: summarise(analysis), timeline }];
 }
+
+/** As recordings name them. */
+const STORM_NAMES: Readonly<Record<string, string>> = { ksm: 'KSM', 'numa-balancing': 'NUMA balancing' };
 
 async function explainRecording(
   file: StudyRecordingFile,

@@ -1,5 +1,5 @@
 /**
- * A study file: which recordings to explain and compare.
+ * A study file: which recordings to explain and compare, and which statements to simulate.
  */
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -20,12 +20,33 @@ const recordingSchema = z.strictObject({
   description: z.string().min(1).describe('what was done, in a sentence or two'),
 });
 
+const claimSchema = z.enum(CLAIM_IDS, {
+  error: ({ input }) =>
+    typeof input === 'string'
+      ? `there is no claim "${input}": write one of ${CLAIM_IDS.join(', ')}`
+      : `write the name of a claim: ${CLAIM_IDS.join(', ')}`,
+});
+
 const studySchema = z.strictObject({
   version: z.literal(1),
   title: z.string().min(1),
   intro: z.string().min(1).describe('what was asked'),
   recordings: z.array(recordingSchema).min(1),
-  claims: z.array(z.enum(CLAIM_IDS)).default([]).describe('statements to simulate (src/experiment/claims)'),
+  claims: z
+    .array(claimSchema)
+    .superRefine((ids, context) => {
+      const index = ids.findIndex((id, i) => ids.indexOf(id) < i);
+      if (index < 0) return;
+      context.addIssue({ code: 'custom', path: [index], message: `"${ids[index]}" is there twice` });
+    })
+    .default([])
+    .describe('statements to simulate (src/experiment/claims)'),
+  seeds: z
+    .int('must be a whole number')
+    .min(2, 'an interval needs two seeds or more')
+    .max(100, 'at most 100')
+    .default(3)
+    .describe('runs of each simulation, with seeds from 1 on'),
 });
 
 export type StudyRecordingFile = z.infer<typeof recordingSchema>;

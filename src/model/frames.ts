@@ -6,51 +6,42 @@
  * meets few shapes.
  */
 
-/** A coroutine as the compiler leaves it: called with the thread alone, it resumes from `thread.resuming`. */
+/** The half of a compiled coroutine that goes on from a frame. */
 export interface Coroutine {
-  (...args: never[]): unknown;
+  (thread: never, frame: never): unknown;
   /** Names of the variables that its frames hold, in the order of v0, v1 ... */
   readonly $fields?: readonly string[];
 }
 
 export type Frame = Frame2 | Frame4 | Frame8 | Frame20;
 
-class FrameBase {
+class Frame2 {
   $caller: Frame | null = null;
   constructor(
     readonly fn: Coroutine,
     readonly $pc: number,
+    readonly v0: unknown,
+    readonly v1: unknown,
   ) {}
 }
 
-class Frame2 extends FrameBase {
+class Frame4 {
+  $caller: Frame | null = null;
   constructor(
-    fn: Coroutine,
-    pc: number,
-    readonly v0: unknown,
-    readonly v1: unknown,
-  ) {
-    super(fn, pc);
-  }
-}
-
-class Frame4 extends FrameBase {
-  constructor(
-    fn: Coroutine,
-    pc: number,
+    readonly fn: Coroutine,
+    readonly $pc: number,
     readonly v0: unknown,
     readonly v1: unknown,
     readonly v2: unknown,
     readonly v3: unknown,
-  ) {
-    super(fn, pc);
-  }
+  ) {}
 }
 
-class Frame8 extends FrameBase {
+class Frame8 {
+  $caller: Frame | null = null;
   constructor(
-    fn: Coroutine,
-    pc: number,
+    readonly fn: Coroutine,
+    readonly $pc: number,
     readonly v0: unknown,
     readonly v1: unknown,
     readonly v2: unknown,
@@ -59,15 +50,14 @@ class Frame8 extends FrameBase {
     readonly v5: unknown,
     readonly v6: unknown,
     readonly v7: unknown,
-  ) {
-    super(fn, pc);
-  }
+  ) {}
 }
 
-class Frame20 extends FrameBase {
+class Frame20 {
+  $caller: Frame | null = null;
   constructor(
-    fn: Coroutine,
-    pc: number,
+    readonly fn: Coroutine,
+    readonly $pc: number,
     readonly v0: unknown,
     readonly v1: unknown,
     readonly v2: unknown,
@@ -88,32 +78,44 @@ class Frame20 extends FrameBase {
     readonly v17: unknown,
     readonly v18: unknown,
     readonly v19: unknown,
-  ) {
-    super(fn, pc);
-  }
+  ) {}
 }
 
-/** A thread whose calls can be suspended. Operations set `suspended` and `value`; executors call `run`. */
+/** The only frame of a thread whose outermost call returns what the operation does: it needed none itself. */
+const RETURN_VALUE: Frame = new Frame2((thread: Suspendable) => thread.value, 0, 0, 0);
+
+/**
+ * A thread whose calls can be suspended. Operations set `suspended` and `value`; executors call `run`.
+ *
+ * A call that is suspended returns its frame to its caller, who links it to its own: a chain that grows in
+ * registers costs the garbage collector less than one that hangs on the thread.
+ */
 export class Suspendable {
   /** Whether the operation that was called last has suspended the thread. */
   suspended = false;
   /** What that operation returns when the thread goes on. */
   value: unknown = undefined;
-  /** The frame to resume, between its being taken off the chain and its function's reading it. */
-  resuming: Frame | null = null;
   /** Innermost frame while the thread is suspended. */
   top: Frame | null = null;
-  #last: Frame | null = null;
 
-  save2(fn: Coroutine, pc: number, v0: unknown, v1: unknown): void {
-    this.#link(new Frame2(fn, pc, v0, v1));
+  save2(callee: unknown, fn: Coroutine, pc: number, v0: unknown, v1: unknown): Frame {
+    return this.linked(callee, new Frame2(fn, pc, v0, v1));
   }
 
-  save4(fn: Coroutine, pc: number, v0: unknown, v1: unknown, v2: unknown, v3: unknown): void {
-    this.#link(new Frame4(fn, pc, v0, v1, v2, v3));
+  save4(
+    callee: unknown,
+    fn: Coroutine,
+    pc: number,
+    v0: unknown,
+    v1: unknown,
+    v2: unknown,
+    v3: unknown,
+  ): Frame {
+    return this.linked(callee, new Frame4(fn, pc, v0, v1, v2, v3));
   }
 
   save8(
+    callee: unknown,
     fn: Coroutine,
     pc: number,
     v0: unknown,
@@ -124,11 +126,12 @@ export class Suspendable {
     v5: unknown,
     v6: unknown,
     v7: unknown,
-  ): void {
-    this.#link(new Frame8(fn, pc, v0, v1, v2, v3, v4, v5, v6, v7));
+  ): Frame {
+    return this.linked(callee, new Frame8(fn, pc, v0, v1, v2, v3, v4, v5, v6, v7));
   }
 
   save20(
+    callee: unknown,
     fn: Coroutine,
     pc: number,
     v0: unknown,
@@ -151,8 +154,9 @@ export class Suspendable {
     v17: unknown,
     v18: unknown,
     v19: unknown,
-  ): void {
-    this.#link(
+  ): Frame {
+    return this.linked(
+      callee,
       new Frame20(
         fn,
         pc,
@@ -180,10 +184,11 @@ export class Suspendable {
     );
   }
 
-  #link(frame: Frame): void {
-    if (this.#last === null) this.top = frame;
-    else this.#last.$caller = frame;
-    this.#last = frame;
+  /** The innermost frame becomes the top; another is the caller of the one that `callee` is. */
+  private linked(callee: unknown, frame: Frame): Frame {
+    if (this.top === null) this.top = frame;
+    else (callee as Frame).$caller = frame;
+    return frame;
   }
 
   /**
@@ -196,27 +201,24 @@ export class Suspendable {
   run(start: () => unknown): boolean {
     let frame = this.top;
     this.suspended = false;
+    this.top = null;
     for (;;) {
-      this.#last = null;
       let result: unknown;
       let caller: Frame | null = null;
       if (frame === null) {
         result = start();
       } else {
         caller = frame.$caller;
-        this.resuming = frame;
-        result = (frame.fn as (thread: Suspendable) => unknown)(this);
+        const resume = frame.fn as (thread: Suspendable, frame: Frame) => unknown;
+        result = resume(this, frame);
       }
       if (this.suspended) {
-        if (this.#last === null) this.top = caller;
-        else if (caller !== null) (this.#last as Frame).$caller = caller;
+        if (this.top === null) this.top = caller ?? RETURN_VALUE;
+        else if (caller !== null) (result as Frame).$caller = caller;
         return false;
       }
       this.value = result;
-      if (caller === null) {
-        this.top = null;
-        return true;
-      }
+      if (caller === null) return true;
       frame = caller;
     }
   }

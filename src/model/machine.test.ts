@@ -80,7 +80,7 @@ describe('buildMachine', () => {
 
   it('words that belong together share a cache line, others do not', () => {
     const { kvm, memory } = buildMachine(tiny);
-    const line = (cell: number): number => memory.lineOf[cell] ?? 0;
+    const line = (cell: number): number => memory.lineOf[Math.floor(cell / CELLS_PER_LINE)] ?? 0;
     const { mmuLock } = kvm;
     const invalidate = [
       kvm.mmuInvalidateSeq,

@@ -36,8 +36,10 @@ export class MemoryLayout {
     if (region !== 'hot' && this.#lastHot === this.#next) {
       this.#next = Math.ceil(this.#next / CELLS_PER_LINE) * CELLS_PER_LINE;
     }
-    const start = this.#next;
-    this.#next += cells;
+    // `| 0`: a number that came from a division or a power is a double for the engine, and every sum with it
+    // another; cell numbers are on the way of every access.
+    const start = this.#next | 0;
+    this.#next = (start + cells) | 0;
     if (region === 'hot') this.#lastHot = this.#next;
     this.allocations.push({ name, region, start, cells });
     return start;
@@ -49,15 +51,11 @@ export class MemoryLayout {
   }
 }
 
-/**
- * Cells of 4 bytes in a cache line of 64.
- *
- * @internal for tests
- */
+/** Cells of 4 bytes in a cache line of 64. */
 export const CELLS_PER_LINE = 16;
 
 export class Memory {
-  /** Cache lines 0 .. hotLines-1 are tracked; 0 of `lineOf` means an untracked cell. */
+  /** By `cell / CELLS_PER_LINE`: which of the tracked lines 1 .. hotLines-1 it is; 0: none of them. */
   readonly lineOf: Uint16Array;
   readonly hotLines: number;
 
@@ -65,17 +63,16 @@ export class Memory {
     readonly cells: Int32Array,
     readonly allocations: readonly Allocation[],
   ) {
-    this.lineOf = new Uint16Array(cells.length);
-    const lines = new Map<number, number>();
+    this.lineOf = new Uint16Array(Math.ceil(cells.length / CELLS_PER_LINE));
+    let lines = 0;
     for (const { region, start, cells: count } of allocations) {
       if (region !== 'hot') continue;
-      for (let cell = start; cell < start + count; cell++) {
-        const line = Math.floor(cell / CELLS_PER_LINE);
-        if (!lines.has(line)) lines.set(line, lines.size + 1);
-        this.lineOf[cell] = lines.get(line) ?? 0;
+      const last = Math.floor((start + count - 1) / CELLS_PER_LINE);
+      for (let line = Math.floor(start / CELLS_PER_LINE); line <= last; line++) {
+        if (this.lineOf[line] === 0) this.lineOf[line] = ++lines;
       }
     }
-    this.hotLines = lines.size + 1;
+    this.hotLines = lines + 1;
   }
 
   /** `kvm.mmu_invalidate_seq`, `spte tables+1037`: what a cell is called. */

@@ -30,7 +30,8 @@ export function* kvmMmuInvalidateBegin(t: Thread, kvm: Kvm, start: number, end: 
   const inProgress = (yield* t.load(kvm.mmuInvalidateInProgress)) + 1;
   yield* t.store(kvm.mmuInvalidateInProgress, inProgress);
   t.emit(Tracepoint.probeInProgress, inProgress);
-  if (policy.rangeTracking === 'exact' || policy.sequence === 'per-range') exactRangeBegin(t, kvm);
+  if (policy.rangeTracking === 'exact' || policy.sequence === 'per-range')
+    exactRangeBegin(t, kvm, start, end);
   const first = inProgress === 1 && policy.rangeTracking !== 'hull-never-reset';
   if (first || policy.rangeTracking === 'hull-reset-at-begin') {
     yield* t.store(kvm.mmuInvalidateRangeStart, INVALID);
@@ -71,7 +72,7 @@ export function* kvmMmuInvalidateEnd(t: Thread, kvm: Kvm, start: number, end: nu
   const bumps =
     policy.seqBump === 'end' ||
     (policy.seqBump === 'end-if-zapped' && t.mem[t.scratch + SCRATCH_ZAPPED] === 1);
-  if (policy.rangeTracking === 'exact' || policy.sequence === 'per-range') exactRangeEnd(t, kvm);
+  if (policy.rangeTracking === 'exact' || policy.sequence === 'per-range') exactRangeEnd(t, kvm, start, end);
   if (bumps && policy.endOrder === 'seq-then-count') yield* bumpSeq(t, kvm);
   if (policy.endBarrier === 'wmb') yield* t.smpWmb();
   const before = yield* t.load(kvm.mmuInvalidateInProgress);
@@ -79,8 +80,8 @@ export function* kvmMmuInvalidateEnd(t: Thread, kvm: Kvm, start: number, end: nu
   yield* t.store(kvm.mmuInvalidateInProgress, inProgress);
   if (bumps && policy.endOrder === 'count-then-seq') yield* bumpSeq(t, kvm);
   if (policy.rangeTracking === 'hull-cleared-at-end') {
-    yield* t.store(kvm.mmuInvalidateRangeStart, INVALID);
-    yield* t.store(kvm.mmuInvalidateRangeEnd, INVALID);
+    yield* t.store(kvm.mmuInvalidateRangeStart, 0);
+    yield* t.store(kvm.mmuInvalidateRangeEnd, 0);
   }
   t.emit(Tracepoint.probeInProgress, inProgress);
   t.emit(Tracepoint.invalidateEnd, start, end, t.mem[kvm.mmuInvalidateSeq], inProgress);
@@ -109,7 +110,7 @@ export function* mmuInvalidateRetryGfn(t: Thread, kvm: Kvm, seq: number, gfn: nu
   const { recheck } = kvm.policy;
   if (recheck === 'none') return false;
   if (recheck !== 'seq-only' && (yield* t.loadPlain(kvm.mmuInvalidateInProgress)) !== 0) {
-    if (yield* rangeHolds(t, kvm, gfn, recheck === 'gfn-against-hva')) return true;
+    if (yield* rangeHolds(t, kvm, gfn, recheck === 'gfn-against-hva', true)) return true;
   }
   if (recheck === 'in-progress-only') return false;
   if ((yield* t.loadPlain(kvm.mmuInvalidateSeq)) === seq) return false;
@@ -120,7 +121,7 @@ export function* mmuInvalidateRetryGfn(t: Thread, kvm: Kvm, seq: number, gfn: nu
 export function* mmuInvalidateRetryGfnUnsafe(t: Thread, kvm: Kvm, seq: number, gfn: number): Step<boolean> {
   const wrongUnit = kvm.policy.preCheck === 'gfn-against-hva';
   if ((yield* t.load(kvm.mmuInvalidateInProgress)) !== 0) {
-    if (yield* rangeHolds(t, kvm, gfn, wrongUnit)) return true;
+    if (yield* rangeHolds(t, kvm, gfn, wrongUnit, false)) return true;
   }
   if ((yield* t.load(kvm.mmuInvalidateSeq)) === seq) return false;
   return kvm.policy.sequence === 'global' || rangeCompletedSince(t, kvm, seq, keyOf(kvm, gfn, wrongUnit));
@@ -128,15 +129,16 @@ export function* mmuInvalidateRetryGfnUnsafe(t: Thread, kvm: Kvm, seq: number, g
 
 /**
  * Whether the ranges in progress hold a gfn. The bounds are plain loads: a lockless caller may see a torn
- * pair.
+ * pair, or none yet. Under the lock there is a range, or KVM has a bug: since 6.8 it warns, and retries.
  */
-function* rangeHolds(t: Thread, kvm: Kvm, gfn: number, wrongUnit: boolean): Step<boolean> {
+function* rangeHolds(t: Thread, kvm: Kvm, gfn: number, wrongUnit: boolean, locked: boolean): Step<boolean> {
   const { rangeTracking } = kvm.policy;
   if (rangeTracking === 'none') return true;
   const key = keyOf(kvm, gfn, wrongUnit);
   if (rangeTracking === 'exact') return exactRangeHolds(t, kvm, key);
   const start = yield* t.loadPlain(kvm.mmuInvalidateRangeStart);
-  if (start === INVALID || key < start) return false;
+  if (start === INVALID) return locked && kvm.policy.rangeUnit === 'gfn';
+  if (key < start) return false;
   const end = yield* t.loadPlain(kvm.mmuInvalidateRangeEnd);
   return key < end;
 }

@@ -186,7 +186,7 @@ function hullGfn(kvm: Kvm, page: number): number {
 
 /**
  * kvm_zap_gfn_range(), arch/x86/kvm/mmu/mmu.c: APICv inhibits and the like; start and end in one lock
- * section.
+ * section. The range is exactly that of the call, before 6.8 everything.
  *
  * @internal for tests
  */
@@ -196,12 +196,12 @@ export function* kvmZapGfnRange(t: Thread, kvm: Kvm, startGfn: number, endGfn: n
   const count = kvm.slots.length;
   let flush = false;
   yield* kvmMmuInvalidateBegin(t, kvm, 0, 0x7fffffff);
+  if (!whole) yield* kvmMmuInvalidateRangeAdd(t, kvm, startGfn, endGfn, 0, 0);
   for (let index = 0; index < count; index++) {
     const slot = kvm.slots[index];
     const first = Math.max(startGfn, slot.baseGfn);
     const last = Math.min(endGfn, slot.baseGfn + slot.pages);
     if (first >= last || slot.isPrivate) continue;
-    if (!whole) yield* kvmMmuInvalidateRangeAdd(t, kvm, first, last, 0, 0);
     if (yield* kvmArchUnmapGfnRange(t, kvm, slot, first, last, true)) flush = true;
   }
   if (flush) yield* kvmFlushRemoteTlbs(t, kvm);

@@ -22,10 +22,7 @@ export const Order = { Full: 0, Acquire: 1, Release: 2, Relaxed: 3 } as const;
 export type Order = (typeof Order)[keyof typeof Order];
 
 /** What compiled coroutines use of a thread: the code that people write never does. */
-type Suspends = Pick<
-  Suspendable,
-  'suspended' | 'value' | 'resuming' | 'save2' | 'save4' | 'save8' | 'save20'
->;
+type Suspends = Pick<Suspendable, 'suspended' | 'value' | 'save2' | 'save4' | 'save8' | 'save20'>;
 
 /** A thread of the host, as the code that it runs sees it. */
 export interface Thread extends Suspends {

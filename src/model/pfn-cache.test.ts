@@ -151,12 +151,13 @@ describe('the APIC access page', () => {
     };
     run(kvmMmuReloadApicAccessPage(t, vcpu));
     t.onAccess = undefined;
-    expect((mem[vcpu.requests] ?? 0) & Request.ApicPageReload).toBe(notices ? Request.ApicPageReload : 0);
+    // The invalidation asks for a reload in any case; until it comes the VMCS has the old page.
+    expect((mem[vcpu.requests] ?? 0) & Request.ApicPageReload).toBe(Request.ApicPageReload);
     expect(mem[vcpu.apicAccessPfn]).toBe(notices ? 0 : old);
-    if (!notices) return;
     run(kvmMmuReloadApicAccessPage(t, vcpu));
     expect(mem[vcpu.apicAccessPfn]).toBe(to);
-    expect(t.all(Tracepoint.probeApicPage)).toEqual([[vcpu.id, to]]);
+    const written = t.all(Tracepoint.probeApicPage).map(([, pfn]) => pfn);
+    expect(written).toEqual(notices ? [to] : [old, to]);
     expect(t.preemptCount).toBe(0);
   });
 

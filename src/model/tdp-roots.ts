@@ -64,12 +64,18 @@ function freeRoot(t: Thread, kvm: Kvm): number {
   return index;
 }
 
-/** kvm_mmu_unload(), kvm_mmu_free_roots(): the vCPU leaves its root. */
+/** kvm_mmu_unload(), kvm_mmu_free_roots(): the vCPU leaves its root, under mmu_lock as when it loads one. */
 export function* kvmMmuFreeRoot(t: Thread, vcpu: Vcpu): Step<void> {
   const index = t.mem[vcpu.root] - 1;
   if (index < 0) return;
+  const { kvm } = vcpu;
+  const shared = kvm.policy.rootLock === 'read';
+  if (shared) yield* readLock(t, kvm);
+  else yield* writeLock(t, kvm);
   t.mem[vcpu.root] = 0;
-  yield* kvmTdpMmuPutRoot(t, vcpu.kvm, vcpu.kvm.roots[index]);
+  yield* kvmTdpMmuPutRoot(t, kvm, kvm.roots[index]);
+  if (shared) yield* readUnlock(t, kvm);
+  else yield* writeUnlock(t, kvm);
 }
 
 /**

@@ -5,12 +5,23 @@
  * A line has a version that moves with each write; a CPU that saw the current version has a copy. That is
  * what matters of MESI here, in constant time for any number of CPUs.
  */
-import type { Memory } from '../model/memory.js';
+import { CELLS_PER_LINE, type Memory } from '../model/memory.js';
 import type { Topology } from './topology.js';
 
+/** cell >> LINE_SHIFT is the number of its line in memory. */
+export const LINE_SHIFT = Math.log2(CELLS_PER_LINE) | 0;
+/** Flag of `CacheLines.of`: somebody waits for a cell of this line. */
+const WATCHED = 0x8000;
+const TRACKED = WATCHED - 1;
+
 export class CacheLines {
-  /** Line of a cell, 0: not tracked. */
-  readonly lineOf: Uint16Array;
+  /**
+   * By `cell >> LINE_SHIFT`: 0 when nothing is special about the line, which is what most accesses find; else
+   * which of the tracked lines it is, 0 for none, and a flag for waiters.
+   */
+  readonly of: Uint16Array;
+  /** Cells of a line that somebody waits for. */
+  readonly #watchedCells: Uint8Array;
   readonly #cpus: number;
   readonly #transferNs: Float64Array;
   readonly #owner: Int16Array;
@@ -26,7 +37,10 @@ export class CacheLines {
     private readonly loadNs: number,
     private readonly atomicNs: number,
   ) {
-    this.lineOf = memory.lineOf;
+    if (memory.hotLines > TRACKED)
+      throw new RangeError(`${memory.hotLines} cache lines are too many to track`);
+    this.of = memory.lineOf.slice();
+    this.#watchedCells = new Uint8Array(this.of.length);
     this.#cpus = topology.cpus;
     this.#transferNs = topology.transferNs;
     this.#owner = new Int16Array(memory.hotLines).fill(-1);
@@ -35,8 +49,43 @@ export class CacheLines {
     this.#freeAt = new Float64Array(memory.hotLines);
   }
 
-  /** Time at which a load of a tracked line is done. */
-  load(line: number, cpu: number, now: number): number {
+  /** The first waiter for a cell has come. */
+  watch(cell: number): void {
+    const line = cell >> LINE_SHIFT;
+    this.#watchedCells[line]++;
+    this.of[line] |= WATCHED;
+  }
+
+  /** The last one has gone. */
+  unwatch(cell: number): void {
+    const line = cell >> LINE_SHIFT;
+    if (--this.#watchedCells[line] === 0) this.of[line] &= ~WATCHED;
+  }
+
+  /** Nobody waits for anything. */
+  unwatchAll(): void {
+    this.#watchedCells.fill(0);
+    for (let line = 0; line < this.of.length; line++) this.of[line] &= ~WATCHED;
+  }
+
+  /** Whether accesses to a cell cost what the distance of CPUs says. */
+  isTracked(cell: number): boolean {
+    return (this.of[cell >> LINE_SHIFT] & TRACKED) !== 0;
+  }
+
+  /** Whether a line may have waiters, by its entry in `of`. */
+  static isWatched(entry: number): boolean {
+    return (entry & WATCHED) !== 0;
+  }
+
+  /**
+   * Time at which a load is done.
+   *
+   * @param entry of the line in `of`
+   */
+  load(entry: number, cpu: number, now: number): number {
+    const line = entry & TRACKED;
+    if (line === 0) return now + this.loadNs;
     const slot = line * this.#cpus + cpu;
     if (this.#seen[slot] === this.#version[line]) return now + this.loadNs;
     this.#seen[slot] = this.#version[line];
@@ -45,8 +94,15 @@ export class CacheLines {
     return now + this.loadNs + this.#transferNs[owner * this.#cpus + cpu];
   }
 
-  /** Time at which a store or an atomic is done; it waits for those that reached the line before. */
-  write(line: number, cpu: number, now: number): number {
+  /**
+   * Time at which a store or an atomic is done; it waits for those that reached the line before.
+   *
+   * @param entry of the line in `of`
+   * @param untrackedNs what it takes where lines are not tracked
+   */
+  write(entry: number, cpu: number, now: number, untrackedNs: number): number {
+    const line = entry & TRACKED;
+    if (line === 0) return now + untrackedNs;
     const slot = line * this.#cpus + cpu;
     const owner = this.#owner[line];
     const start = Math.max(now, this.#freeAt[line]);

@@ -379,7 +379,8 @@ export class EventQueue {
     this.width = powerOfTwo(Math.min(Math.max(width, 2 ** -WIDTHS), 2 ** WIDTHS), Math.round);
     this.perWidth = 1 / this.width;
     this.reach = (buckets - 1) * this.width;
-    this.mask = buckets - 1;
+    // `| 0`: a power of two is a double for the engine otherwise.
+    this.mask = (buckets - 1) | 0;
     if (this.heads.length !== buckets) {
       this.heads = new Int32Array(buckets);
       this.bits = new Int32Array(buckets >> 5);

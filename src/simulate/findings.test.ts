@@ -107,15 +107,18 @@ storms:
 duration: 30ms
 `;
 
-function shareOfP1({ faults: { retries } }: SimulationResult): number {
-  return retries.preCheck1 / (retries.preCheck1 + retries.preCheck2 + retries.recheck);
+function shareOfP1(...results: SimulationResult[]): number {
+  const sum = (of: 'preCheck1' | 'preCheck2' | 'recheck'): number =>
+    results.reduce((total, { faults }) => total + faults.retries[of], 0);
+  return sum('preCheck1') / (sum('preCheck1') + sum('preCheck2') + sum('recheck'));
 }
 
 describe('the first pre-check', () => {
-  it('finds 99 % under KSM abuse, where ksmd loses its CPU within invalidations', () => {
-    const abused = run(KSM('full', 4));
-    expect(abused.faults.retries.preCheck1).toBeGreaterThan(10_000);
-    expect(shareOfP1(abused)).toBeGreaterThan(0.99);
+  it('finds about 99 % under KSM abuse, where ksmd loses its CPU within invalidations', () => {
+    // How often it does differs between 30 ms and 30 ms: 97.0 to 99.2 %.
+    const abused = [1, 2, 3, 4].map((seed) => run(KSM('full', 4), seed));
+    for (const { faults } of abused) expect(faults.retries.preCheck1).toBeGreaterThan(10_000);
+    expect(shareOfP1(...abused)).toBeGreaterThan(0.985);
     expect(shareOfP1(run(KSM('full', 5)))).toBeLessThan(0.96);
   });
 

@@ -47,11 +47,11 @@ export class Interrupts {
 
   /** smp_call_function_many() to the CPUs of the mask. Returns how many there are. */
   send(thread: SimThread, wait: boolean): number {
-    const count = this.#sim.kickMask.length;
+    const count = thread.kickMask.length;
     if (count === 0) return 0;
     const sender = wait ? thread.index : NO_SENDER;
     thread.acksSince = thread.local;
-    for (const cpu of this.#sim.kickMask) {
+    for (const cpu of thread.kickMask) {
       thread.local += this.#sim.machineNs[MachineCost.ipiSend];
       const arrives = thread.local + this.#sim.topology.deliverNs[thread.cpu * this.#sim.cpus.length + cpu];
       this.#sim.push(arrives, EventKind.Interrupt, (sender << CPU_BITS) | cpu);
@@ -118,9 +118,8 @@ export class Interrupts {
     this.#sim.pushThread(thread, EventKind.Thread);
   }
 
-  /** Interrupts that waited, now that `thread` takes them. */
-  take(thread: SimThread): void {
-    const cpu = this.#sim.cpus[thread.cpu];
+  /** Interrupts that waited on its CPU, now that `thread` takes them. */
+  take(thread: SimThread, cpu: Cpu): void {
     while (cpu.pending.length > 0) {
       const source = cpu.pending.shift() ?? TICK;
       thread.local += this.#handle(cpu, source, thread.local);

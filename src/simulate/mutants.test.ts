@@ -57,9 +57,18 @@ duration: 150ms
 const TEXTS = { CROWD, LONG, BUSY };
 type World = keyof typeof TEXTS;
 
-function run(world: World, mutant: Mutant, policy: Policy): SimulationOutcome {
+function run(world: World, mutant: Mutant, policy: Policy, seed = 1): SimulationOutcome {
   const setup = simulationOf(parseScenario(TEXTS[world]));
-  return simulate({ ...setup, kernel: mutant.kernel, policy, assert: true });
+  return simulate({ ...setup, seed, kernel: mutant.kernel, policy, assert: true });
+}
+
+/** What the first of ten schedules breaks that breaks anything. */
+function luckyViolations(world: World, mutant: Mutant): SimulationOutcome['violations'] {
+  for (let seed = 1; seed <= 10; seed++) {
+    const { violations } = run(world, mutant, mutantPolicy(mutant), seed);
+    if (violations.length > 0) return violations;
+  }
+  return [];
 }
 
 /** The form of a mutant that has a name. */
@@ -96,7 +105,7 @@ describe('class S: an invariant breaks, and holds without the mistake', () => {
     'precheck-continues',
   ])('%s', (name) => {
     const mutant = mutantOf(name);
-    const { violations } = run('CROWD', mutant, mutantPolicy(mutant));
+    const violations = luckyViolations('CROWD', mutant);
     expect(violations.length).toBeGreaterThan(0);
     const broken = new Set(violations.map(({ name: invariant }) => invariant));
     expect((mutant.breaks ?? [...broken]).some((each) => broken.has(each))).toBe(true);

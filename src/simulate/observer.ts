@@ -27,6 +27,8 @@ export interface ThreadInfo {
 
 /** Times are ns of virtual time. */
 export interface Observer {
+  /** What it wants to hear of; undefined: everything. What nobody wants costs next to nothing. */
+  readonly points?: readonly Tracepoint[];
   /** The model emits a tracepoint or a probe; arguments that it left out are 0. Must be quick. */
   onEmit(
     now: number,

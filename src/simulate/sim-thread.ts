@@ -8,6 +8,7 @@
  */
 import { Order, type Cell, type Thread } from '../model/operations.js';
 import { Tracepoint } from '../model/tracepoints.js';
+import { CacheLines, LINE_SHIFT } from './cache-lines.js';
 import { MachineCost } from './costs/cost-table.js';
 import type { Simulator } from './simulator.js';
 import { JITTER_SIZE } from './random.js';
@@ -20,9 +21,19 @@ type Direct<T> = {
     : T[Name];
 };
 
+/** An engine takes a constant of this module for one; what is imported it loads each time. */
+const SHIFT = LINE_SHIFT;
+
 export class SimThread extends ThreadStateBase implements Direct<Thread> {
   readonly mem: Int32Array;
   readonly begin: () => unknown;
+  // What each operation needs of the simulator, within reach.
+  private readonly lines: CacheLines;
+  private readonly lineOf: Uint16Array;
+  private readonly heard: Uint8Array;
+  private readonly loadNs: number;
+  private readonly storeNs: number;
+  private readonly atomicNs: number;
 
   constructor(
     index: number,
@@ -34,6 +45,12 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   ) {
     super(index, options);
     this.mem = sim.mem;
+    this.lines = sim.lines;
+    this.lineOf = sim.lines.of;
+    this.heard = sim.heard;
+    this.loadNs = sim.loadNs;
+    this.storeNs = sim.storeNs;
+    this.atomicNs = sim.atomicNs;
     this.begin = () => start(this.asThread);
   }
 
@@ -62,9 +79,7 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   // Memory.
 
   load(cell: Cell): number {
-    const line = this.sim.lineOf[cell];
-    if (line === 0) this.local += this.sim.loadNs;
-    else this.local = this.sim.lines.load(line, this.cpu, this.local);
+    this.read(cell);
     return this.done(this.mem[cell]);
   }
 
@@ -77,11 +92,8 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   }
 
   store(cell: Cell, value: number): void {
-    const line = this.sim.lineOf[cell];
     // A store waits in the store buffer; the line's owner pays for it later, the storing CPU does not.
-    if (line === 0) this.local += this.sim.storeNs;
-    else this.local = this.sim.lines.write(line, this.cpu, this.local);
-    this.write(cell, value);
+    this.write(cell, value, this.storeNs);
     this.done(undefined);
   }
 
@@ -94,49 +106,49 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   }
 
   cmpxchg(cell: Cell, expected: number, value: number, _order: Order): number {
-    this.atomic(cell);
     const old = this.mem[cell];
-    if (old === expected) this.write(cell, value);
+    this.write(cell, old === expected ? value : old, this.atomicNs);
     return this.done(old);
   }
 
   xchg(cell: Cell, value: number, _order: Order): number {
-    this.atomic(cell);
     const old = this.mem[cell];
-    this.write(cell, value);
+    this.write(cell, value, this.atomicNs);
     return this.done(old);
   }
 
   fetchAdd(cell: Cell, addend: number, _order: Order): number {
-    this.atomic(cell);
     const old = this.mem[cell];
-    this.write(cell, old + addend);
+    this.write(cell, old + addend, this.atomicNs);
     return this.done(old);
   }
 
   fetchOr(cell: Cell, bits: number, _order: Order): number {
-    this.atomic(cell);
     const old = this.mem[cell];
-    this.write(cell, old | bits);
+    this.write(cell, old | bits, this.atomicNs);
     return this.done(old);
   }
 
   fetchAnd(cell: Cell, bits: number, _order: Order): number {
-    this.atomic(cell);
     const old = this.mem[cell];
-    this.write(cell, old & bits);
+    this.write(cell, old & bits, this.atomicNs);
     return this.done(old);
   }
 
-  private atomic(cell: Cell): void {
-    const line = this.sim.lineOf[cell];
-    if (line === 0) this.local += this.sim.atomicNs;
-    else this.local = this.sim.lines.write(line, this.cpu, this.local);
+  /** The time of a load. */
+  private read(cell: Cell): void {
+    const line = this.lineOf[cell >> SHIFT];
+    if (line === 0) this.local += this.loadNs;
+    else this.local = this.lines.load(line, this.cpu, this.local);
   }
 
-  private write(cell: Cell, value: number): void {
+  /** A write, and its time: `ns` where nobody is near. */
+  private write(cell: Cell, value: number, ns: number): void {
+    const line = this.lineOf[cell >> SHIFT];
+    if (line === 0) this.local += ns;
+    else this.local = this.lines.write(line, this.cpu, this.local, ns);
     this.mem[cell] = value;
-    if (this.sim.watched[cell] !== 0) this.sim.wake(cell, this);
+    if (line !== 0 && CacheLines.isWatched(line)) this.sim.wake(cell, this);
   }
 
   smpMb(): void {
@@ -152,9 +164,7 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   // Waiting.
 
   spinUntil(cell: Cell, mask: number, want: number): number {
-    const line = this.sim.lineOf[cell];
-    if (line === 0) this.local += this.sim.loadNs;
-    else this.local = this.sim.lines.load(line, this.cpu, this.local);
+    this.read(cell);
     if ((this.mem[cell] & mask) === want) return this.done(this.mem[cell]);
     this.sim.watch(this, cell, mask, want, ThreadState.Spinning);
     return 0;
@@ -201,7 +211,8 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   irqEnable(): void {
     this.irqsOff--;
     if (this.irqsOff !== 0) return;
-    this.sim.interrupts.take(this);
+    const cpu = this.sim.cpus[this.cpu];
+    if (cpu.pending.length > 0) this.sim.interrupts.take(this, cpu);
     if (this.preemptCount === 0) this.sim.preemptionPoint(this);
     if (!this.suspended) this.done(undefined);
   }
@@ -263,11 +274,11 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   // Interrupts between CPUs.
 
   kickMaskClear(): void {
-    this.sim.kickMask.length = 0;
+    this.kickMask.length = 0;
   }
 
   kickMaskAdd(cpu: number): void {
-    this.sim.kickMask.push(cpu);
+    this.kickMask.push(cpu);
   }
 
   kickMaskSend(wait: boolean): number {
@@ -302,6 +313,7 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
   }
 
   emit(point: Tracepoint, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0): void {
+    if (this.heard[point] === 0) return;
     if (point === Tracepoint.lockAcquired) this.heldSince = this.local;
     else if (point === Tracepoint.lockReleased) this.heldSince = -1;
     this.sim.emit(this, point, a, b, c, d, e, f);

@@ -6,7 +6,7 @@
  */
 import type { Memory } from '../model/memory.js';
 import type { Policy } from '../model/policies.js';
-import type { Tracepoint } from '../model/tracepoints.js';
+import { Tracepoint } from '../model/tracepoints.js';
 import { CacheLines } from './cache-lines.js';
 import { costColumns, MachineCost, type CostTable } from './costs/cost-table.js';
 import { Cpu } from './cpu.js';
@@ -52,8 +52,6 @@ export interface SavedSimulator {
 
 export class Simulator {
   readonly mem: Int32Array;
-  readonly lineOf: Uint16Array;
-  readonly watched: Uint8Array;
   readonly lines: CacheLines;
   readonly topology: Topology;
   readonly random: Random;
@@ -61,7 +59,8 @@ export class Simulator {
   readonly cpus: readonly Cpu[];
   readonly threads: SimThread[] = [];
   readonly observers: Observer[] = [];
-  readonly kickMask: number[] = [];
+  /** By tracepoint: 1 if anybody wants it. */
+  readonly heard = new Uint8Array(Math.max(...Object.values(Tracepoint)) + 1).fill(1);
   readonly scheduler: Scheduler;
   readonly interrupts: Interrupts;
 
@@ -89,8 +88,6 @@ export class Simulator {
     const { model, modelSpread, machine: machineNs } = costColumns(options.costs);
     this.#memory = memory;
     this.mem = memory.cells;
-    this.lineOf = memory.lineOf;
-    this.watched = new Uint8Array(memory.cells.length);
     this.waiters = new Waiters(this);
     this.costNs = model;
     this.costJitter = Array.from(modelSpread, (spread) => (spread > 0 ? jitterTable(spread) : undefined));
@@ -151,6 +148,7 @@ export class Simulator {
    */
   run(until: number, maxEvents: number): boolean {
     const { queue } = this;
+    this.#listen();
     while (queue.peekTime() <= until && this.events < maxEvents) {
       const payload = queue.pop();
       this.events++;
@@ -297,6 +295,15 @@ export class Simulator {
   }
 
   // Observers.
+
+  /** Finds out which tracepoints are wanted, by observers and by the executor itself. */
+  #listen(): void {
+    const { heard, observers } = this;
+    heard.fill(observers.some(({ points }) => points === undefined) ? 1 : 0);
+    for (const { points } of observers) for (const point of points ?? []) heard[point] = 1;
+    heard[Tracepoint.lockAcquired] = 1;
+    heard[Tracepoint.lockReleased] = 1;
+  }
 
   emit(
     thread: SimThread,

@@ -30,7 +30,31 @@ export interface StatisticsOptions {
   readonly covered: Uint8Array;
 }
 
+/** What is handled below. */
+const POINTS = [
+  Tracepoint.probeFaultBegin,
+  Tracepoint.kvmExit,
+  Tracepoint.probeFaultEnd,
+  Tracepoint.faultRetry,
+  Tracepoint.lockAcquired,
+  Tracepoint.lockReleased,
+  Tracepoint.contentionBegin,
+  Tracepoint.probeLockSpin,
+  Tracepoint.probeSpteInstalled,
+  Tracepoint.probeTouch,
+  Tracepoint.kvmUnmapHvaRange,
+  Tracepoint.invalidateBegin,
+  Tracepoint.probeStartReturned,
+  Tracepoint.probeEndEntered,
+  Tracepoint.invalidateEnd,
+  Tracepoint.yield,
+  Tracepoint.remoteFlush,
+  Tracepoint.kvmAgeHva,
+  Tracepoint.kvmTestAgeHva,
+] as const;
+
 export class Statistics implements Observer {
+  readonly points = POINTS;
   /** Of the latest emit: how long lock_acquired waited, remote_flush waited; ns. */
   waitedNs = 0;
   /** Of the latest emit: how long the lock that lock_released gives back was held, ns. */

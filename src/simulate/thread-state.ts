@@ -81,6 +81,11 @@ export class ThreadStateBase extends Suspendable implements ThreadInfo {
   acksLeft = 0;
   awaitsAcks = false;
   acksSince = 0.5;
+  /**
+   * Of the CPU that it runs on (per-CPU cpu_kick_mask): preemption is off from its first use to the
+   * sending.
+   */
+  kickMask: number[] = [];
   /** A run of guest accesses: when it began, ns of each, how many; 0: none under way. */
   touchStart = 0.5;
   touchNs = 0.5;
@@ -147,12 +152,15 @@ const SAVED = [
   'heldSince',
 ] as const satisfies readonly (keyof ThreadStateBase)[];
 
-export type SavedThread = Readonly<Record<(typeof SAVED)[number], unknown>>;
+export type SavedThread = Readonly<Record<(typeof SAVED)[number], unknown>> & {
+  readonly kickMask: readonly number[];
+};
 
 export function saveThread(thread: ThreadStateBase): SavedThread {
-  return Object.fromEntries(SAVED.map((key) => [key, thread[key]])) as SavedThread;
+  const fields = Object.fromEntries(SAVED.map((key) => [key, thread[key]]));
+  return { ...fields, kickMask: [...thread.kickMask] } as unknown as SavedThread;
 }
 
 export function restoreThread(thread: ThreadStateBase, saved: SavedThread): void {
-  Object.assign(thread, saved);
+  Object.assign(thread, saved, { kickMask: [...saved.kickMask] });
 }

@@ -4,6 +4,7 @@
  * A spinning loop is not run turn by turn: the thread is told when a store makes its condition true, after
  * the time that the line takes to reach it, and looks again then, because somebody may have been faster.
  */
+import { LINE_SHIFT } from './cache-lines.js';
 import { MachineCost } from './costs/cost-table.js';
 import type { SimThread } from './sim-thread.js';
 import { EventKind, type Simulator } from './simulator.js';
@@ -32,13 +33,13 @@ export class Waiters {
     const list = this.#lists.get(thread.waitCell);
     if (list === undefined) this.#lists.set(thread.waitCell, [thread]);
     else list.push(thread);
-    this.#sim.watched[thread.waitCell] = 1;
+    if (list === undefined || list.length === 1) this.#sim.lines.watch(thread.waitCell);
   }
 
-  /** A cell that somebody watches was written. */
+  /** A cell was written that is in a line with one that somebody watches. */
   changed(cell: number, writer: SimThread): void {
     const list = this.#lists.get(cell);
-    if (list === undefined) return;
+    if (list === undefined || list.length === 0) return;
     const value = this.#sim.mem[cell];
     let kept = 0;
     for (const thread of list) {
@@ -46,7 +47,7 @@ export class Waiters {
       else this.#notify(thread, writer);
     }
     list.length = kept;
-    if (kept === 0) this.#sim.watched[cell] = 0;
+    if (kept === 0) this.#sim.lines.unwatch(cell);
   }
 
   #notify(thread: SimThread, writer: SimThread): void {
@@ -67,9 +68,10 @@ export class Waiters {
    */
   arrived(thread: SimThread): boolean {
     const cell = thread.waitCell;
-    const { lineOf, lines, mem } = this.#sim;
+    const { lines, mem } = this.#sim;
     const slept = thread.state === ThreadState.Running;
-    if (lineOf[cell] !== 0) thread.local = lines.load(lineOf[cell], thread.cpu, thread.local);
+    if (lines.isTracked(cell))
+      thread.local = lines.load(lines.of[cell >> LINE_SHIFT], thread.cpu, thread.local);
     if ((mem[cell] & thread.waitMask) === thread.waitWant) {
       thread.waitCell = 0;
       thread.state = ThreadState.Running;
@@ -91,13 +93,13 @@ export class Waiters {
 
   restore(saved: ReturnType<Waiters['save']>): void {
     this.#lists.clear();
-    this.#sim.watched.fill(0);
+    this.#sim.lines.unwatchAll();
     for (const [cell, threads] of saved) {
       this.#lists.set(
         cell,
         threads.map((index) => this.#sim.threads[index]),
       );
-      if (threads.length > 0) this.#sim.watched[cell] = 1;
+      if (threads.length > 0) this.#sim.lines.watch(cell);
     }
   }
 

@@ -4,28 +4,28 @@
  * `function* f(t, a) { const x = yield* g(t, a); return x + 1; }` becomes
  *
  *     function f(t, a) {
- *       let $pc = 0, $r, x;
- *       const $f = t.resuming;
- *       if ($f !== null) { t.resuming = null; $pc = $f.$pc; a = $f.v0; x = $f.v1; $r = t.value; }
+ *       let $r, x;
+ *       $r = g(t, a);
+ *       if (t.suspended) return t.save2($r, f$resume, 1, 0, 0);
+ *       x = $r;
+ *       return x + 1;
+ *     }
+ *     function f$resume(t, $f) {
+ *       let $pc = $f.$pc, $r = t.value, x;
  *       $: for (;;) switch ($pc) {
- *         case 0:
- *           $r = g(t, a); if (t.suspended) { t.save2(f, 1, a, x); return; }
  *         case 1:
  *           x = $r;
  *           return x + 1;
  *       }
  *     }
  *
+ * A call in tail position is a plain `return g(t, a)`: while it is suspended nothing of its caller is needed.
  * src/model/frames.ts has the frames and the thread that collects them.
  */
-import { createRequire } from 'node:module';
+import { inlineConstants } from './constants.mjs';
 import { Emitter } from './emit.mjs';
+import { acorn } from './parser.mjs';
 import { refuse } from './refuse.mjs';
-
-// Only when a module has coroutines: the scripts are loaded before the packages are installed.
-const require = createRequire(import.meta.url);
-/** @returns {typeof import('acorn')} */
-const acorn = () => require('acorn');
 
 const DIRECTIVE = 'use coroutines';
 
@@ -38,6 +38,11 @@ export function hasCoroutines(source) {
   return source.includes(`'${DIRECTIVE}'`) || source.includes(`"${DIRECTIVE}"`);
 }
 
+/** @param {string} source */
+function parsed(source) {
+  return acorn().parse(source, { ecmaVersion: 2023, sourceType: 'module', locations: true });
+}
+
 /**
  * @param {string} source JavaScript of one module
  * @param {string} file its name, for errors
@@ -46,11 +51,13 @@ export function hasCoroutines(source) {
  */
 export function compileCoroutines(source, file) {
   if (!hasCoroutines(source)) return source;
-  const program = acorn().parse(source, { ecmaVersion: 2023, sourceType: 'module', locations: true });
+  let program = parsed(source);
   const asks = program.body.some(
     (node) => node.type === 'ExpressionStatement' && node.directive === DIRECTIVE,
   );
   if (!asks) return source;
+  source = inlineConstants(source, file, program);
+  program = parsed(source);
   let result = '';
   let copied = 0;
   for (const statement of program.body) {

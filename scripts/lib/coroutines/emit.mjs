@@ -1,11 +1,13 @@
 /**
- * Statements, and the function around them.
+ * Statements, and the functions around them.
  *
  * What cannot be suspended is copied as it is. A statement that can is taken apart into pieces that end at
- * a suspension or a jump; the pieces are the cases of one switch.
+ * a suspension or a jump. They are emitted twice: nested, in blocks with a name to jump out of, which is
+ * what a call runs that comes from the beginning; and flat, as the cases of one switch, to go on after a
+ * suspension.
  */
-import { expression } from './expressions.mjs';
-import { liveAtLabels } from './liveness.mjs';
+import { called, expression } from './expressions.mjs';
+import { liveAtLabels, reachedFrom } from './liveness.mjs';
 import { refuse } from './refuse.mjs';
 import { jumpsOutOf, yields } from './walk.mjs';
 
@@ -16,8 +18,11 @@ import { jumpsOutOf, yields } from './walk.mjs';
 const FRAME_SIZES = [2, 4, 8, 20];
 
 export class Emitter {
+  /** The flat form, and the nested one.
+   * @type {string[]} */
+  #flat = [];
   /** @type {string[]} */
-  #lines = [];
+  #nested = [];
   /** @type {Target[]} */
   #targets = [];
   #labels = 1;
@@ -55,46 +60,54 @@ export class Emitter {
     return this.#parameters[0];
   }
 
-  /** @returns {string} the compiled function */
+  /** @returns {string} the compiled function, and the one that its frames go on with */
   compile() {
     const name = this.node.id?.name ?? '';
-    this.#block(this.node.body.body);
-    const body = this.#lines.join('\n');
+    this.#block(this.node.body.body, true);
     const parameters = this.#parameters.join(', ');
-    if (this.#labels === 1) return `function ${name}(${parameters}) {\n${body}\n}`;
     const asides = Array.from({ length: this.#mostAsides }, (_, index) => `$${index}`);
     const variables = [...this.#parameters.slice(1), ...this.#locals, ...asides];
-    const live = liveAtLabels(this.#lines, variables);
+    const live = liveAtLabels(this.#flat, variables);
     const saved = variables.filter((each) => this.#suspensions.some((label) => live.get(label)?.has(each)));
     const size = FRAME_SIZES.find((each) => each >= saved.length);
     if (size === undefined) throw refuse(this.file, this.node, `more than ${FRAME_SIZES.at(-1)} variables`);
-    const locals = ['$pc = 0', '$r', ...this.#locals, ...asides].join(', ');
-    const restore = saved.map((variable, slot) => `${variable} = $f.v${slot};`).join(' ');
     const thread = this.#thread;
+    const resume = `${name}$resume`;
     const save = (/** @type {string} */ label) => {
       const wanted = live.get(Number(label));
       const values = Array.from({ length: size }, (_, slot) =>
         wanted?.has(saved[slot]) ? saved[slot] : '0',
       );
-      return `${thread}.save${size}(${[name, label, ...values].join(', ')})`;
+      return `return ${thread}.save${size}(${['$r', resume, label, ...values].join(', ')});`;
     };
-    return [
+    const finished = (/** @type {string[]} */ lines) =>
+      lines.join('\n').replaceAll(/\$SAVE\((\d+)\)/g, (_, label) => save(label));
+    const nested = finished([
       `function ${name}(${parameters}) {`,
-      `let ${locals};`,
-      `const $f = ${thread}.resuming;`,
-      `if ($f !== null) { ${thread}.resuming = null; $pc = $f.$pc; ${restore} $r = ${thread}.value; }`,
-      `$: for (;;) switch ($pc) {\ncase 0:\n${body}\nreturn;\n}\n}`,
-      `${name}.$fields = ${JSON.stringify(saved)};`,
-    ]
-      .join('\n')
-      .replaceAll(/\$SAVE\((\d+)\)/g, (_, label) => save(label));
+      `let ${['$r', ...this.#locals, ...asides].join(', ')};`,
+      ...this.#nested,
+      '}',
+    ]).replaceAll(/\$JUMP\((\d+)\)/g, 'break $$$1;');
+    if (this.#suspensions.length === 0) return nested;
+    const read = saved.map((variable, slot) => `${variable} = $f.v${slot}`);
+    const others = variables.filter((each) => !saved.includes(each));
+    const flat = finished([
+      `function ${resume}(${thread}, $f) {`,
+      `let ${['$pc = $f.$pc', `$r = ${thread}.value`, ...read, ...others].join(', ')};`,
+      '$: for (;;) switch ($pc) {',
+      ...reachedFrom(this.#flat, this.#suspensions),
+      'return;\n}\n}',
+      `${resume}.$fields = ${JSON.stringify(saved)};`,
+    ]).replaceAll(/\$JUMP\((\d+)\)/g, '{ $pc = $1; continue $; }');
+    return `${nested}\n${flat}`;
   }
 
   // What expressions need.
 
   /** @param {string} text */
   line(text) {
-    this.#lines.push(text);
+    this.#flat.push(text);
+    this.#nested.push(text);
   }
 
   /** A new label, not placed yet. */
@@ -102,14 +115,24 @@ export class Emitter {
     return this.#labels++;
   }
 
-  /** @param {number} label */
-  place(label) {
-    this.line(`case ${label}:`);
+  /**
+   * Begins what a jump to a label leaves; `place` ends it.
+   *
+   * @param {number} label
+   */
+  open(label) {
+    this.#nested.push(`$${label}: {`);
   }
 
   /** @param {number} label */
+  place(label) {
+    this.#flat.push(`case ${label}:`);
+    this.#nested.push('}');
+  }
+
+  /** @param {number} label of what was opened and not yet placed */
   jump(label) {
-    return `{ $pc = ${label}; continue $; }`;
+    return `$JUMP(${label})`;
   }
 
   /**
@@ -135,8 +158,8 @@ export class Emitter {
     const next = this.label();
     this.#suspensions.push(next);
     this.line(`$r = ${call};`);
-    this.line(`if (${this.#thread}.suspended) { $SAVE(${next}); return; }`);
-    this.place(next);
+    this.line(`if (${this.#thread}.suspended) $SAVE(${next})`);
+    this.#flat.push(`case ${next}:`);
     return '$r';
   }
 
@@ -166,29 +189,37 @@ export class Emitter {
     return this.jump(node.type === 'BreakStatement' ? target.onBreak : (target.onContinue ?? 0));
   }
 
-  // Statements.
+  // Statements. The last of a coroutine are in tail position: what they call returns for them.
 
-  /** @param {AnyNode[]} nodes */
-  #block(nodes) {
+  /**
+   * @param {AnyNode[]} nodes
+   * @param {boolean} isTail
+   */
+  #block(nodes, isTail) {
     this.#scopes.push(new Set());
-    for (const node of nodes) this.#statement(node);
+    for (const [index, node] of nodes.entries()) {
+      this.#statement(node, isTail && index === nodes.length - 1);
+    }
     this.#scopes.pop();
   }
 
-  /** @param {AnyNode} node */
-  #statement(node) {
+  /**
+   * @param {AnyNode} node
+   * @param {boolean} isTail
+   */
+  #statement(node, isTail) {
     this.#asides = 0;
     if (node.type === 'VariableDeclaration') return this.#declaration(node);
     if (!yields(node)) return this.line(this.text(node));
     switch (node.type) {
       case 'BlockStatement':
-        return this.#block(node.body);
+        return this.#block(node.body, isTail);
       case 'ExpressionStatement':
-        return this.line(`${expression(this, node.expression)};`);
+        return this.#effect(node.expression, isTail);
       case 'ReturnStatement':
-        return this.line(`return ${node.argument ? expression(this, node.argument) : ''};`);
+        return this.#return(node);
       case 'IfStatement':
-        return this.#if(node);
+        return this.#if(node, isTail);
       case 'WhileStatement':
       case 'ForStatement':
         return this.#loop(node);
@@ -199,6 +230,24 @@ export class Emitter {
       default:
         throw refuse(this.file, node, `a suspension inside ${node.type}`);
     }
+  }
+
+  /**
+   * A statement that is an expression. In tail position a call needs no frame.
+   *
+   * @param {AnyNode} node
+   * @param {boolean} isTail
+   */
+  #effect(node, isTail) {
+    if (isTail && node.type === 'YieldExpression') return this.line(`return ${called(this, node)};`);
+    const value = expression(this, node);
+    if (value !== '$r') this.line(`${value};`);
+  }
+
+  /** @param {import('acorn').ReturnStatement} node */
+  #return({ argument }) {
+    if (argument?.type === 'YieldExpression') return this.line(`return ${called(this, argument)};`);
+    this.line(`return ${argument ? expression(this, argument) : ''};`);
   }
 
   /** @param {import('acorn').VariableDeclaration} node */
@@ -238,16 +287,21 @@ export class Emitter {
     this.#locals.add(name);
   }
 
-  /** @param {import('acorn').IfStatement} node */
-  #if(node) {
+  /**
+   * @param {import('acorn').IfStatement} node
+   * @param {boolean} isTail
+   */
+  #if(node, isTail) {
     const otherwise = this.label();
+    const end = node.alternate ? this.label() : undefined;
+    if (end !== undefined) this.open(end);
+    this.open(otherwise);
     this.line(`if (!(${expression(this, node.test)})) ${this.jump(otherwise)}`);
-    this.#statement(node.consequent);
-    if (!node.alternate) return this.place(otherwise);
-    const end = this.label();
-    this.line(this.jump(end));
+    this.#statement(node.consequent, isTail);
+    if (end !== undefined) this.line(this.jump(end));
     this.place(otherwise);
-    this.#statement(node.alternate);
+    if (end === undefined || !node.alternate) return;
+    this.#statement(node.alternate, isTail);
     this.place(end);
   }
 
@@ -257,33 +311,62 @@ export class Emitter {
     this.#scopes.push(new Set());
     if (node.type === 'ForStatement' && node.init) {
       if (node.init.type === 'VariableDeclaration') this.#declaration(node.init);
-      else this.line(`${expression(this, node.init)};`);
+      else this.#effect(node.init, false);
     }
-    this.place(start);
+    this.#begin(start, end);
     this.#asides = 0;
     if (node.test) this.line(`if (!(${expression(this, node.test)})) ${this.jump(end)}`);
-    this.#targets.push({ onBreak: end, onContinue: step });
-    this.#statement(node.body);
-    this.#targets.pop();
+    this.open(step);
+    this.#inside({ onBreak: end, onContinue: step }, node.body);
     this.place(step);
     this.#asides = 0;
-    if (node.type === 'ForStatement' && node.update) this.line(`${expression(this, node.update)};`);
-    this.line(this.jump(start));
-    this.place(end);
+    if (node.type === 'ForStatement' && node.update) this.#effect(node.update, false);
+    this.#again(start, end);
     this.#scopes.pop();
   }
 
   /** @param {import('acorn').DoWhileStatement} node */
   #doWhile(node) {
     const [start, step, end] = [this.label(), this.label(), this.label()];
-    this.place(start);
-    this.#targets.push({ onBreak: end, onContinue: step });
-    this.#statement(node.body);
-    this.#targets.pop();
+    this.#begin(start, end);
+    this.open(step);
+    this.#inside({ onBreak: end, onContinue: step }, node.body);
     this.place(step);
     this.#asides = 0;
-    this.line(`if (${expression(this, node.test)}) ${this.jump(start)}`);
+    this.line(`if (!(${expression(this, node.test)})) ${this.jump(end)}`);
+    this.#again(start, end);
+  }
+
+  /**
+   * The start of a loop.
+   *
+   * @param {number} start
+   * @param {number} end
+   */
+  #begin(start, end) {
+    this.#flat.push(`case ${start}:`);
+    this.#nested.push(`$${end}: for (;;) {`);
+  }
+
+  /**
+   * The end of a loop.
+   *
+   * @param {number} start
+   * @param {number} end
+   */
+  #again(start, end) {
+    this.#flat.push(this.jump(start));
     this.place(end);
+  }
+
+  /**
+   * @param {Target} target
+   * @param {AnyNode} body
+   */
+  #inside(target, body) {
+    this.#targets.push(target);
+    this.#statement(body, false);
+    this.#targets.pop();
   }
 
   /** @param {import('acorn').SwitchStatement} node */
@@ -291,6 +374,8 @@ export class Emitter {
     const end = this.label();
     const value = this.aside(expression(this, node.discriminant));
     const labels = node.cases.map(() => this.label());
+    this.open(end);
+    for (const label of labels.toReversed()) this.open(label);
     for (const [index, { test }] of node.cases.entries()) {
       if (!test) continue;
       if (yields(test)) throw refuse(this.file, test, 'a suspension in a case');
@@ -301,7 +386,7 @@ export class Emitter {
     this.#targets.push({ onBreak: end, onContinue: undefined });
     for (const [index, { consequent }] of node.cases.entries()) {
       this.place(labels[index]);
-      this.#block(consequent);
+      this.#block(consequent, false);
     }
     this.#targets.pop();
     this.place(end);

@@ -67,11 +67,22 @@ function inOrder(out, nodes) {
  * @param {import('acorn').YieldExpression} node
  */
 function suspension(out, node) {
+  return out.call(called(out, node));
+}
+
+/**
+ * The call of `yield* f(...)`.
+ *
+ * @param {Emitter} out
+ * @param {import('acorn').YieldExpression} node
+ * @returns {string}
+ */
+export function called(out, node) {
   const call = node.argument;
   if (!node.delegate || call?.type !== 'CallExpression') {
     throw refuse(out.file, node, 'a yield that is not yield* f(...)');
   }
-  return out.call(`${out.text(call.callee)}(${inOrder(out, call.arguments).join(', ')})`);
+  return `${out.text(call.callee)}(${inOrder(out, call.arguments).join(', ')})`;
 }
 
 /**
@@ -84,6 +95,7 @@ function logical(out, node) {
   const value = out.aside(left);
   const end = out.label();
   const decided = { '&&': `!${value}`, '||': value, '??': `${value} != null` }[node.operator];
+  out.open(end);
   out.line(`if (${decided}) ${out.jump(end)}`);
   out.line(`${value} = ${expression(out, node.right)};`);
   out.place(end);
@@ -98,6 +110,8 @@ function conditional(out, node) {
   const value = out.aside('0');
   const otherwise = out.label();
   const end = out.label();
+  out.open(end);
+  out.open(otherwise);
   out.line(`if (!(${expression(out, node.test)})) ${out.jump(otherwise)}`);
   out.line(`${value} = ${expression(out, node.consequent)};`);
   out.line(out.jump(end));

@@ -39,6 +39,28 @@ export function liveAtLabels(lines, variables) {
 }
 
 /**
+ * The lines that can be reached from some labels.
+ *
+ * @param {readonly string[]} lines
+ * @param {readonly number[]} labels
+ * @returns {string[]}
+ */
+export function reachedFrom(lines, labels) {
+  const program = lines.map((line) => analysed(line, []));
+  const at = new Map(program.flatMap(({ label }, index) => (label >= 0 ? [[label, index]] : [])));
+  const reached = new Set();
+  const open = [...labels];
+  for (let label = open.pop(); label !== undefined; label = open.pop()) {
+    for (let index = at.get(label) ?? lines.length; index < lines.length && !reached.has(index); index++) {
+      reached.add(index);
+      open.push(...program[index].next);
+      if (!program[index].falls) break;
+    }
+  }
+  return lines.filter((_, index) => reached.has(index));
+}
+
+/**
  * @param {string} line
  * @param {readonly string[]} variables
  * @returns {Line}
@@ -52,8 +74,8 @@ function analysed(line, variables) {
   return {
     reads: new Set(isSave ? [] : variables.filter((name) => mentions(text, name))),
     writes,
-    next: [...line.matchAll(/\$pc = (\d+); continue \$/g)].map(([, target]) => Number(target)),
-    falls: !/^(return\b|\{ \$pc = )/.test(line),
+    next: [...line.matchAll(/\$JUMP\((\d+)\)/g)].map(([, target]) => Number(target)),
+    falls: !/^(return\b|\$JUMP\()/.test(line),
     label: label === null ? -1 : Number(label[1]),
   };
 }

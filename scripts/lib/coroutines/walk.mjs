@@ -8,7 +8,7 @@
  * @param {AnyNode} node
  * @returns {AnyNode[]}
  */
-function childrenOf(node) {
+export function childrenOf(node) {
   /** @type {AnyNode[]} */
   const children = [];
   for (const value of Object.values(node)) {

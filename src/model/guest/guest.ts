@@ -63,7 +63,9 @@ function countHits(mem: Int32Array, vcpu: Vcpu, program: GuestProgram, position:
   while (hits < most) {
     const gfn = gfnAt(program, position + hits);
     const entry = vcpu.tlb + (gfn & mask) * 2;
-    if (mem[entry] !== gfn + 1 || !allows(mem[entry + 1], writesAt(program, position + hits))) break;
+    if (mem[entry] !== gfn + 1) break;
+    // Most entries allow writes: no need to know whether this is one.
+    if (!allows(mem[entry + 1], 1) && !allows(mem[entry + 1], writesAt(program, position + hits))) break;
     hits++;
   }
   return hits;

@@ -113,7 +113,8 @@ export function planMachine(config: MachineConfig): MachinePlan {
     pfns: planFrames(config, pages, nodes),
     rootsPerSpace: config.roots ?? 3,
     addressSpaces: Math.max(...slots.map(({ asId }) => asId)) + 1,
-    tlbEntries: 2 ** Math.ceil(Math.log2(config.tlbEntries ?? 1536)),
+    // `| 0`: cells are no doubles, see MemoryLayout.alloc.
+    tlbEntries: (2 ** Math.ceil(Math.log2(config.tlbEntries ?? 1536))) | 0,
   };
 }
 

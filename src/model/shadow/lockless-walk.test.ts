@@ -24,4 +24,15 @@ describe('a walk without mmu_lock', () => {
     run(walkShadowPageLocklessEnd(t, vcpu));
     expect([mem[vcpu.mode], t.irqCount]).toEqual([VcpuMode.OutsideGuest, 0]);
   });
+
+  it('is awaited on the CPU that the thread is on now, not on that of its last entry', () => {
+    const { t, kvm, mem, vcpu } = shadowOn({});
+    mem[vcpu.cpu] = 2 + 1;
+    t.currentCpu = 5;
+    run(walkShadowPageLocklessBegin(t, vcpu));
+    const other = new SequentialThread(mem, 2, t.scratch + 32);
+    run(kvmFlushRemoteTlbs(other, kvm));
+    expect(other.kicks).toEqual([[5]]);
+    run(walkShadowPageLocklessEnd(t, vcpu));
+  });
 });

@@ -9,6 +9,8 @@ import type { Step, Thread } from '../operations.js';
 
 export function* walkShadowPageLocklessBegin(t: Thread, vcpu: Vcpu): Step<void> {
   yield* t.irqDisable();
+  // kvm_sched_in() wrote it when this thread came here; whoever waits for the walk asks this CPU.
+  t.mem[vcpu.cpu] = t.smpProcessorId() + 1;
   // smp_store_mb(): no entry may be read before the mode is seen.
   yield* t.store(vcpu.mode, VcpuMode.ReadingShadowPageTables);
   yield* t.smpMb();

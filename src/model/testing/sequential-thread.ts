@@ -15,10 +15,7 @@ function done<T>(value: T): Step<T> {
   return value as unknown as Step<T>;
 }
 
-/** What a coroutine that ran to its end returned.
- *
- * @internal for tests
- */
+/** What a coroutine that ran to its end returned. */
 export function finish<T>(step: Step<T>): T {
   return step as unknown as T;
 }

@@ -29,6 +29,30 @@ table.comparison thead th { text-align: right; white-space: normal; min-width: 1
 table.comparison td.words { white-space: normal; }
 table.comparison td.sentence { text-align: left; white-space: normal; vertical-align: top; font-size:
   .85rem; }
+svg text.halo { paint-order: stroke; stroke: var(--panel); stroke-width: 4px; }
+svg .interval { stroke: var(--column); stroke-width: 7; stroke-linecap: round; opacity: .55; }
+svg .seed { fill: var(--panel); stroke: var(--muted); stroke-width: .8; }
+.figures.claims { grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); margin: 12px 0; }
+.answers { list-style: none; padding: 0; margin: .8rem 0; font-size: 1.02rem; }
+.answers li { margin: .25rem 0; }
+.answers .holds { display: inline-block; min-width: 9.5em; }
+.holds.yes { color: var(--good); }
+.holds.no { color: var(--bad); }
+.holds.partly { color: var(--warning); }
+.claim { margin-top: 2.2rem; }
+.claim > h3 { font-size: 1.1rem; }
+.claim > p { max-width: 90ch; }
+.verdict.yes { border-left-color: var(--good); }
+.verdict.no { border-left-color: var(--bad); }
+.verdict.partly { border-left-color: var(--warning); }
+.claim .verdict { font-size: 1rem; margin: .8rem 0; }
+table.claims { font-size: .84rem; }
+table.claims th, table.claims td { padding: 4px 8px; }
+table.claims td, table.claims thead th { text-align: right; white-space: nowrap; }
+table.claims thead th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
+table.claims th[scope=row] { font-weight: 500; white-space: nowrap; padding-left: 20px; }
+table.claims th[scope=rowgroup] { background: var(--lane); }
+table.claims td small { display: block; color: var(--muted); font-size: .9em; line-height: 1.2; }
 td.worst { color: var(--bad); font-weight: 650; }
 td.worst::after { content: ' ▲'; font-size: .7em; vertical-align: 2px; }
 .tabs { display: flex; flex-wrap: wrap; gap: 4px; margin: 2.4rem 0 0; border-bottom: 2px solid var(--line); }
@@ -44,6 +68,8 @@ td.worst::after { content: ' ▲'; font-size: .7em; vertical-align: 2px; }
   .recording.off { display: block; }
   .recording { break-before: page; }
   .figures { grid-template-columns: 1fr 1fr; }
+  .figures.claims { grid-template-columns: 1fr 1fr; }
+  table.claims th, table.claims td { padding: 1px 3px; overflow-wrap: normal; }
   table.comparison thead th { min-width: 0; }
 }
 `;

@@ -7,6 +7,7 @@ const LIGHT = `
     #565f6b;
   --c-fault: #6db9e8; --c-retried: #e2662f; --c-wait: #eba92c; --c-invalidation: #d88fb8; --c-flush: #2fa883;
   --c-hold: #8b94a3; --c-other: #b9c0ca; --shade: #e8ecf2; --column: #4d97c9;
+  --good: #1b6e3c;
 `;
 const DARK = `
   --background: #101317; --panel: #191d23; --text: #e8ebef; --muted: #a3adb9; --line: #333a44; --lane:
@@ -15,6 +16,7 @@ const DARK = `
     #a3adb9;
   --c-fault: #5aa9da; --c-retried: #ee7a45; --c-wait: #e9ad3c; --c-invalidation: #d28ab4; --c-flush: #34a884;
   --c-hold: #97a1b0; --c-other: #6d7682; --shade: #2a313b; --column: #5aa9da;
+  --good: #6fce97;
 `;
 
 export const PAGE_STYLE = `
