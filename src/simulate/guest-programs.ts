@@ -10,6 +10,17 @@ export function coveredFrames(setup: SimulationSetup, kvm: Kvm): Uint8Array {
   return covered;
 }
 
+/**
+ * The same words as constants of the program: a text out of a file is another object, and would be compared letter by
+ * letter with every touch.
+ */
+const PATTERNS: Readonly<{ [Name in GuestProgram['pattern']]: Name }> = {
+  sequential: 'sequential',
+  strided: 'strided',
+  random: 'random',
+  'hot-set': 'hot-set',
+};
+
 export function guestProgram(setup: SimulationSetup, vcpu: number, covered: Uint8Array): GuestProgram {
   const { guest } = setup;
   const { access } = guest;
@@ -18,7 +29,7 @@ export function guestProgram(setup: SimulationSetup, vcpu: number, covered: Uint
   const pages = access.region === 'own' ? each : guest.pages;
   const shared = access.coveredShare === undefined ? undefined : apart(firstGfn, pages, covered);
   return {
-    pattern: access.pattern,
+    pattern: PATTERNS[access.pattern],
     firstGfn,
     pages,
     stridePages: access.stridePages,

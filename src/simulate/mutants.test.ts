@@ -2,9 +2,10 @@
  * Mistakes in the protocol, simulated: those of class P move the figure that the fact sheet names, and many
  * of class S break an invariant under a lucky schedule. To find all of class S and L is the checker's job.
  */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseScenario } from '../experiment/scenario/scenario.js';
 import { simulationOf } from '../experiment/simulation.js';
+import { Invariants } from '../model/invariants.js';
 import { controlPolicy, findMutants, mutantPolicy, type Mutant } from '../model/mutants.js';
 import type { Policy } from '../model/policies.js';
 import { simulate, type SimulationOutcome } from './run.js';
@@ -139,5 +140,17 @@ describe('class P: the figure moves that the fact sheet names, and nothing break
   it('precheck-inverted: nothing is detected before the lookup', () => {
     const mutant = mutantOf('precheck-inverted');
     expect(run('LONG', mutant, mutantPolicy(mutant)).result.faults.retries.preCheck1).toBe(0);
+  });
+});
+
+describe('memory as a whole', () => {
+  it('is looked through while a run goes on: some of what a mistake breaks no event tells', () => {
+    const mutant = mutantOf('seq-in-start');
+    const all = run('CROWD', mutant, mutantPolicy(mutant)).violations;
+    const blind = vi.spyOn(Invariants.prototype, 'check').mockReturnValue(undefined);
+    const told = run('CROWD', mutant, mutantPolicy(mutant)).violations;
+    expect(blind).toHaveBeenCalled();
+    blind.mockRestore();
+    expect(all.length).toBeGreaterThan(told.length);
   });
 });

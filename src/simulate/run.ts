@@ -73,7 +73,9 @@ export function* simulateInSlices(
     else sim.at(startNs, (now) => statistics.onPhase(now, counted));
   }
   const snapshots: Snapshot[] = [];
-  const stopped = yield* runAll(simulation, setup, options.snapshotEvery ?? Infinity, snapshots);
+  const pauses = runAll(simulation, setup, options.snapshotEvery ?? Infinity, snapshots);
+  // What no event tells shows in memory as a whole: looked through at every pause, and at the end.
+  const stopped = yield* invariants ? lookedThrough(pauses, invariants, sim.mem) : pauses;
   return {
     result: statistics.result({
       scenario: setup.name,
@@ -109,7 +111,7 @@ function* runAll(
   setup: SimulationSetup,
   snapshotEvery: number,
   snapshots: Snapshot[],
-): Generator<number, SimulationResult['run']['stopped'], boolean | undefined> {
+): Pauses {
   const most = setup.maxEvents > 0 ? setup.maxEvents : Infinity;
   const end = setup.phases.at(-1)?.endNs ?? 0;
   let nextSnapshot = snapshotEvery;
@@ -123,6 +125,19 @@ function* runAll(
     }
     if (sim.nextTime() > setup.untilNs) return setup.untilNs < end ? 'until' : 'end';
     if (yield sim.queue.time) return 'interrupted';
+  }
+}
+
+type Stopped = SimulationResult['run']['stopped'];
+type Pauses = Generator<number, Stopped, boolean | undefined>;
+
+function* lookedThrough(pauses: Pauses, invariants: Invariants, mem: Int32Array): Pauses {
+  let stop: boolean | undefined;
+  for (;;) {
+    const pause = pauses.next(stop);
+    invariants.check(mem);
+    if (pause.done === true) return pause.value;
+    stop = yield pause.value;
   }
 }
 
