@@ -62,8 +62,22 @@ export class Random {
 /** Factors of a log-normal distribution with mean 1, at evenly spaced quantiles: one table look-up a draw. */
 export const JITTER_SIZE = 1024;
 
+/**
+ * A table for each coefficient of variation, undefined for 0. The same for the same: a few tables stay in the
+ * processor's cache, one for each cost would not.
+ */
+export function jitterTables(spreads: ArrayLike<number>): (Float64Array | undefined)[] {
+  const tables = new Map<number, Float64Array>();
+  return Array.from(spreads, (spread) => {
+    if (spread === 0) return undefined;
+    const table = tables.get(spread) ?? jitterTable(spread);
+    tables.set(spread, table);
+    return table;
+  });
+}
+
 /** @param spread coefficient of variation */
-export function jitterTable(spread: number): Float64Array {
+function jitterTable(spread: number): Float64Array {
   const sigma = Math.sqrt(Math.log(1 + spread * spread));
   const table = new Float64Array(JITTER_SIZE);
   let sum = 0;

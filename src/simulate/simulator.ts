@@ -13,7 +13,7 @@ import { Cpu } from './cpu.js';
 import { EventQueue } from './event-queue.js';
 import type { Observer, ThreadInfo } from './observer.js';
 import { Interrupts } from './interrupts.js';
-import { jitterTable, Random } from './random.js';
+import { jitterTables, Random } from './random.js';
 import { Scheduler } from './scheduler.js';
 import type { MachineSetup } from './setup.js';
 import type { SimThread } from './sim-thread.js';
@@ -90,7 +90,7 @@ export class Simulator {
     this.mem = memory.cells;
     this.waiters = new Waiters(this);
     this.costNs = model;
-    this.costJitter = Array.from(modelSpread, (spread) => (spread > 0 ? jitterTable(spread) : undefined));
+    this.costJitter = jitterTables(modelSpread);
     this.machineNs = machineNs;
     this.loadNs = machineNs[MachineCost.memoryLoad];
     this.storeNs = machineNs[MachineCost.memoryStore];
