@@ -11,8 +11,8 @@ export function coveredFrames(setup: SimulationSetup, kvm: Kvm): Uint8Array {
 }
 
 /**
- * The same words as constants of the program: a text out of a file is another object, and would be compared letter by
- * letter with every touch.
+ * The same words as constants of the program: a text out of a file is another object, and would be compared
+ * letter by letter with every touch.
  */
 const PATTERNS: Readonly<{ [Name in GuestProgram['pattern']]: Name }> = {
   sequential: 'sequential',
