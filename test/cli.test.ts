@@ -154,7 +154,7 @@ describe('wrong input gets one line and exit code 2', () => {
 
 describe('help', () => {
   it('shows a worked example for every command', () => {
-    for (const command of ['explain', 'convert', 'study', 'simulate']) {
+    for (const command of ['explain', 'convert', 'study', 'simulate', 'doctor']) {
       const { code, out } = faultline(command, '--help');
       expect(code).toBe(0);
       expect(out).toMatch(/Example: /);

@@ -6,7 +6,9 @@ import { Command, CommanderError } from 'commander';
 import { InputError, MachineError } from '../trace/errors.js';
 import { addConvert } from './convert.js';
 import { addDocs } from './docs.js';
+import { addDoctor } from './doctor.js';
 import { addExplain } from './explain.js';
+import { addMeasure } from './measure.js';
 import { addSimulate } from './simulate.js';
 import { addStudy } from './study.js';
 import { version } from './version.js';
@@ -22,7 +24,8 @@ const program = new Command('faultline')
   .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'faultline: ')) })
   .exitOverride();
 
-for (const add of [addStudy, addExplain, addSimulate, addConvert, addDocs]) add(program);
+for (const add of [addStudy, addExplain, addSimulate, addMeasure, addConvert, addDoctor, addDocs])
+  add(program);
 
 /** A reader that closed the pipe (`| head`) has seen enough. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -2,6 +2,7 @@
  * What `faultline simulate` does once its arguments are parsed. Loaded when it runs: other commands start
  * faster without it.
  */
+import { supportedPart } from '../experiment/scenario/support.js';
 import { simulationOf } from '../experiment/simulation.js';
 import { INVARIANTS } from '../model/invariants/names.js';
 import { findMutants, mutantPolicy, type Mutant } from '../model/mutants.js';
@@ -11,7 +12,7 @@ import type { SimulationSetup } from '../simulate/setup.js';
 import { InputError } from '../trace/errors.js';
 import { durationFrom } from './filters.js';
 import { Progress } from './progress.js';
-import { scenarioFrom, supportedPart } from './simulate-scenario.js';
+import { scenarioFrom } from './simulate-scenario.js';
 import type { SimulateOptions } from './simulate.js';
 import { printJson, terminalOptions } from './terminal.js';
 import { version } from './version.js';
@@ -23,7 +24,11 @@ const INTERRUPTED = 130;
 export async function runSimulate(name: string | undefined, options: SimulateOptions): Promise<void> {
   // Before the work: a name that tells no format must not cost minutes.
   const format = options.trace === undefined ? undefined : formatOf(options.trace, '');
-  const { scenario, leftOut } = supportedPart(scenarioFrom(name, options), options.lenient === true);
+  const { scenario, leftOut } = supportedPart(
+    scenarioFrom(name, options),
+    'simulate',
+    options.lenient === true,
+  );
   const setup = withMutant(options.mutant, {
     ...simulationOf(scenario, {
       ...(options.until === undefined ? {} : { untilNs: untilFrom(options.until) }),

@@ -45,11 +45,7 @@ export function studentT(freedom: number): number {
   return T[freedom - 1] ?? z + first + second;
 }
 
-/**
- * Mean and 95 % interval; a single value has no interval but itself.
- *
- * @internal for tests
- */
+/** Mean and 95 % interval; a single value has no interval but itself. */
 export function interval(values: readonly number[]): Interval {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;

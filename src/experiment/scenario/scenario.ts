@@ -3,6 +3,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { z } from 'zod';
 import { InputError } from '../../trace/errors.js';
 import { parseYaml, readYamlFile, type YamlOverride } from '../yaml-file.js';
 import { checkScenario } from './checks.js';
@@ -10,7 +11,11 @@ import { SCENARIOS, scenarioNames } from './scenario-names.js';
 import { scenarioFields, type ScenarioFields } from './schema.js';
 
 /** A scenario: sizes in bytes, times in ns, shares from 0 to 1. */
-export type Scenario = ScenarioFields & { readonly name: string };
+export type Scenario = ScenarioFields & {
+  readonly name: string;
+  /** Whether the file, or the command line, says whose KVM it is about. */
+  readonly namesKernel: boolean;
+};
 
 const scenarioSchema = scenarioFields.superRefine((scenario, context) => {
   checkScenario(scenario, (path, message) => context.addIssue({ code: 'custom', path: [...path], message }));
@@ -30,7 +35,8 @@ export function loadScenario(nameOrPath: string, overrides: readonly YamlOverrid
     );
   }
   const name = basename(path).replace(/\.ya?ml$/, '');
-  return { ...readYamlFile(path, scenarioSchema, overrides), name };
+  const namesKernel = hasKernel(readYamlFile(path, z.unknown(), overrides));
+  return { ...readYamlFile(path, scenarioSchema, overrides), name, namesKernel };
 }
 
 /**
@@ -39,5 +45,15 @@ export function loadScenario(nameOrPath: string, overrides: readonly YamlOverrid
  * @internal for tests
  */
 export function parseScenario(text: string, overrides: readonly YamlOverride[] = []): Scenario {
-  return { ...parseYaml(text, 'x.yaml', scenarioSchema, overrides), name: 'x' };
+  const namesKernel = hasKernel(parseYaml(text, 'x.yaml', z.unknown(), overrides));
+  return { ...parseYaml(text, 'x.yaml', scenarioSchema, overrides), name: 'x', namesKernel };
+}
+
+/** Defaults are filled in when a scenario is checked: only what was written tells. */
+const namesKernelSchema = z.object({
+  host: z.object({ kernel: z.unknown().refine((kernel) => kernel !== undefined) }),
+});
+
+function hasKernel(written: unknown): boolean {
+  return namesKernelSchema.safeParse(written).success;
 }

@@ -1,12 +1,14 @@
 /**
  * What who runs a scenario cannot honour, and the scenario without it.
  */
+import { InputError } from '../../trace/errors.js';
+import { measureLimits, type MeasuringHost } from './support-measure.js';
 import type { Scenario } from './scenario.js';
 import { namesOfStorms } from './storm-ranges.js';
 import { STORM_KINDS, type StormOf } from './storm-schema.js';
 
-/** Who runs a scenario. */
-type Runner = 'simulate';
+/** Who runs a scenario: the model, or a real host. */
+type Runner = 'simulate' | MeasuringHost;
 
 /** Kinds of storm that the model does not have. */
 const NOT_SIMULATED: ReadonlySet<StormOf['kind']> = new Set(['mremap', 'uffd-wp', 'dirty-log']);
@@ -15,13 +17,13 @@ const NOT_SIMULATED: ReadonlySet<StormOf['kind']> = new Set(['mremap', 'uffd-wp'
 const MOST_MEMORY = 32 * 2 ** 30;
 
 /** One thing that cannot be honoured. */
-interface Limit {
+export interface Limit {
   readonly says: string;
   /** The scenario without it; undefined: there is none. */
   readonly without?: (scenario: Scenario) => Scenario;
 }
 
-/** What `runner` cannot honour, one phrase each; empty when the scenario can be run as it is. */
+/** What `runner` cannot honour, one phrase each; empty when it can be run as it is. @internal for tests */
 export function unsupported(scenario: Scenario, runner: Runner): string[] {
   return limitsOf(scenario, runner).map(({ says }) => says);
 }
@@ -30,6 +32,7 @@ export function unsupported(scenario: Scenario, runner: Runner): string[] {
  * The scenario without what cannot be honoured (--lenient).
  *
  * @returns undefined when nothing sensible is left
+ * @internal for tests
  */
 export function withoutUnsupported(scenario: Scenario, runner: Runner): Scenario | undefined {
   return limitsOf(scenario, runner).reduce<Scenario | undefined>(
@@ -38,15 +41,36 @@ export function withoutUnsupported(scenario: Scenario, runner: Runner): Scenario
   );
 }
 
-/** There is one runner yet; the next brings a table of its own. */
-function limitsOf(scenario: Scenario, _runner: Runner): Limit[] {
-  return [...stormLimits(scenario), ...memoryLimits(scenario)];
+/**
+ * What can be run of it: all, or with --lenient what is left.
+ *
+ * @throws InputError that says what cannot
+ */
+export function supportedPart(
+  scenario: Scenario,
+  runner: Runner,
+  lenient: boolean,
+): { scenario: Scenario; leftOut: string[] } {
+  const leftOut = unsupported(scenario, runner);
+  const rest = withoutUnsupported(scenario, runner);
+  if (leftOut.length === 0 || (lenient && rest !== undefined)) return { scenario: rest ?? scenario, leftOut };
+  const more = leftOut.length > 2 ? ` and ${leftOut.length - 2} more` : '';
+  const hint = rest === undefined ? '' : ' (--lenient runs it without)';
+  const done = runner === 'simulate' ? 'simulated' : 'measured here';
+  throw new InputError(`cannot be ${done}: ${leftOut.slice(0, 2).join('; ')}${more}${hint}`, {
+    file: scenario.name,
+  });
 }
 
-function stormLimits({ storms }: Scenario): Limit[] {
+function limitsOf(scenario: Scenario, runner: Runner): Limit[] {
+  if (runner === 'simulate') return [...stormLimits(scenario, stormReason), ...memoryLimits(scenario)];
+  return [...stormLimits(scenario, (storm) => runner.cannot(storm)), ...measureLimits(scenario, runner)];
+}
+
+function stormLimits({ storms }: Scenario, reasonOf: (storm: StormOf) => string | undefined): Limit[] {
   const names = namesOfStorms(storms);
   return storms.flatMap((storm, index) => {
-    const reason = stormReason(storm);
+    const reason = reasonOf(storm);
     if (reason === undefined) return [];
     const says = `storms[${index}] (${names[index]}): ${reason}`;
     return [{ says, without: (rest: Scenario) => withoutStorm(rest, storm) }];

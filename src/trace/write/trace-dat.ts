@@ -8,6 +8,7 @@ import { InputError } from '../errors.js';
 import type { Trace } from '../store/trace.js';
 import { layoutKind, type KindLayout } from './dat-layout.js';
 import { PAGE_HEADER, PageWriter, RECORD_OVERHEAD, type PageLoss } from './dat-pages.js';
+import { writeBuffer, writeFacts, writeTexts, type DatTexts } from './dat-parts.js';
 import { HEADER_EVENT, headerPage, SectionWriter } from './dat-sections.js';
 import type { PatchableSink, WriteSummary } from './sink.js';
 import { textBytes } from './text-bytes.js';
@@ -20,20 +21,6 @@ const MOST_PAGE_SIZE = 1 << 19;
 /** Clocks that count something else than ns: a reader would take the stamps for ticks. */
 const TICK_CLOCKS = new Set(['x86-tsc', 'tsc', 'tsc2nsec', 'counter', 'uptime', 'ppc-tb']);
 const CLOCKS = 'local global counter uptime perf mono mono_raw boot tai x86-tsc'.split(' ');
-
-const OPTION = {
-  buffer: 3,
-  clock: 4,
-  uname: 5,
-  cpus: 8,
-  version: 9,
-  headers: 16,
-  ftraceEvents: 17,
-  formats: 18,
-  kallsyms: 19,
-  printk: 20,
-  cmdlines: 21,
-} as const;
 
 /**
  * Write `trace` as a trace.dat.
@@ -55,15 +42,15 @@ export function writeTraceDat(trace: Trace, sink: PatchableSink): WriteSummary {
   const out = new SectionWriter(sink);
 
   const optionsAt = out.fileHeader(pageSize);
-  out.optionText(OPTION.clock, `${CLOCKS.map((name) => (name === clock ? `[${name}]` : name)).join(' ')}\n`);
-  out.optionText(OPTION.uname, `Linux (none) ${trace.meta.kernel ?? 'unknown'} x86_64`);
-  out.optionText(OPTION.version, 'faultline');
-  out.optionU32(OPTION.cpus, cpus);
-  writeMetadata(trace, layouts, pageSize, out, notes);
+  const clocks = `${CLOCKS.map((name) => (name === clock ? `[${name}]` : name)).join(' ')}\n`;
+  writeFacts(out, { clocks, kernel: trace.meta.kernel ?? 'unknown', cpus });
+  writeTexts(out, textsOf(trace, layouts, pageSize, notes));
   const writer = new PageWriter(trace, layouts, pageSize);
   const buffers = trace.meta.buffers.length > 0 ? trace.meta.buffers : [''];
+  const cpuNumbers = Array.from({ length: cpus }, (_, cpu) => cpu);
   for (let buffer = 0; buffer < buffers.length; buffer++) {
-    writeBuffer(out, writer, { index: buffer, name: buffers[buffer], clock, cpus });
+    const plan = { name: buffers[buffer], clock, pageSize, cpus: cpuNumbers };
+    writeBuffer(out, plan, (cpu) => writer.pages(eventsOf(trace, cpu, buffer), lossesOf(trace, cpu, buffer)));
   }
   if (writer.cut > 0)
     notes.push(`${writer.cut} value(s) are cut: a trace.dat holds 65,534 bytes of each event's texts`);
@@ -74,38 +61,15 @@ export function writeTraceDat(trace: Trace, sink: PatchableSink): WriteSummary {
   return { events: trace.length, bytes: out.position, notes };
 }
 
-function writeMetadata(
-  trace: Trace,
-  layouts: readonly KindLayout[],
-  pageSize: number,
-  out: SectionWriter,
-  notes: string[],
-): void {
-  const bySystem = new Map<string, string[]>();
-  const builtIn: string[] = [];
-  trace.kinds.forEach((kind, index) => {
-    if (kind.system === 'ftrace') builtIn.push(layouts[index].format);
-    else {
-      const formats = bySystem.get(kind.system);
-      if (formats) formats.push(layouts[index].format);
-      else bySystem.set(kind.system, [layouts[index].format]);
-    }
+function textsOf(trace: Trace, layouts: readonly KindLayout[], pageSize: number, notes: string[]): DatTexts {
+  const formats = new Map<string, string[]>();
+  trace.kinds.forEach(({ system }, index) => {
+    const list = formats.get(system);
+    if (list) list.push(layouts[index].format);
+    else formats.set(system, [layouts[index].format]);
   });
-  const headers = out.section(OPTION.headers);
-  headers.text('header_page\0').sizedText(headerPage(pageSize));
-  headers.text('header_event\0').sizedText(HEADER_EVENT).end();
-  const ftrace = out.section(OPTION.ftraceEvents).u32(builtIn.length);
-  for (const format of builtIn) ftrace.sizedText(format);
-  ftrace.end();
-  const formats = out.section(OPTION.formats).u32(bySystem.size);
-  for (const [system, texts] of bySystem) {
-    formats.text(`${system}\0`).u32(texts.length);
-    for (const text of texts) formats.sizedText(text);
-  }
-  formats.end();
-  out.section(OPTION.kallsyms).u32(0).end();
-  out.section(OPTION.printk).u32(0).end();
-  out.section(OPTION.cmdlines).sizedText(commandLines(trace, notes)).end();
+  const comms = commandLines(trace, notes);
+  return { headerPage: headerPage(pageSize), headerEvent: HEADER_EVENT, formats, kallsyms: '', comms };
 }
 
 /** `pid comm` lines: one name per thread, the last one that it had. */
@@ -123,30 +87,6 @@ function commandLines(trace: Trace, notes: string[]): string {
   let text = '';
   for (const [tid, comm] of names) text += `${tid} ${comm}\n`;
   return text;
-}
-
-interface BufferPlan {
-  readonly index: number;
-  readonly name: string;
-  readonly clock: string;
-  readonly cpus: number;
-}
-
-function writeBuffer(out: SectionWriter, writer: PageWriter, plan: BufferPlan): void {
-  const { trace, pageSize } = writer;
-  const start = out.startData(OPTION.buffer);
-  const places: { cpu: number; offset: number; size: number }[] = [];
-  for (let cpu = 0; cpu < plan.cpus; cpu++) {
-    out.padTo(pageSize);
-    const offset = out.position;
-    const losses = lossesOf(trace, cpu, plan.index);
-    for (const page of writer.pages(eventsOf(trace, cpu, plan.index), losses)) out.raw(page);
-    places.push({ cpu, offset, size: out.position - offset });
-  }
-  out.endData(start);
-  const option = out.option(OPTION.buffer).u64(start).text(`${plan.name}\0${plan.clock}\0`);
-  option.u32(pageSize).u32(places.length);
-  for (const place of places) option.u32(place.cpu).u64(place.offset).u64(place.size);
 }
 
 function* eventsOf(trace: Trace, cpu: number, buffer: number): Generator<number> {

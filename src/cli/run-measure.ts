@@ -1,0 +1,103 @@
+/**
+ * What `faultline measure` does once its arguments are parsed. Loaded when it runs: other commands start
+ * faster without it.
+ */
+import { measure } from '../experiment/measure/measure.js';
+import { planOf, usableCpus } from '../experiment/measure/plan.js';
+import { recordingFolder, writeRecording } from '../experiment/recording/recording-file.js';
+import { reportOf } from '../experiment/recording/report.js';
+import { measureNotes, type MeasuringHost } from '../experiment/scenario/support-measure.js';
+import { supportedPart } from '../experiment/scenario/support.js';
+import { parseArm, unsupportedArm, type Arm } from '../measure/host/arms.js';
+import { hostFacts } from '../measure/host/facts.js';
+import { unsupportedHere } from '../measure/storms/storm.js';
+import { renderMeasurement } from '../report/index.js';
+import { InputError, MachineError } from '../trace/errors.js';
+import { durationFrom } from './filters.js';
+import type { MeasureOptions } from './measure.js';
+import { Progress } from './progress.js';
+import { scenarioFrom } from './simulate-scenario.js';
+import { printJson, terminalOptions } from './terminal.js';
+import { version } from './version.js';
+
+/** Interrupted by Ctrl-C, as a shell tells it. */
+const INTERRUPTED = 130;
+const MOST_REPEATS = 10_000;
+
+export async function runMeasure(name: string | undefined, options: MeasureOptions): Promise<void> {
+  const arms = armsFrom(options.arm);
+  const host = hostOf(arms);
+  const { scenario, leftOut } = supportedPart(scenarioFrom(name, options), host, options.lenient === true);
+  const repeats = repeatsFrom(options.repeat);
+  const until = options.until === undefined ? Infinity : durationFrom(options.until, '--until');
+  const plan = planOf(scenario, usableCpus(), until);
+  const folder = recordingFolder(options.out, scenario.name, new Date());
+  for (const each of leftOut) process.stderr.write(`left out: ${each}\n`);
+  const progress = new Progress(`measuring ${scenario.name}`);
+  const abort = new AbortController();
+  // Not `once`: a listener that is gone while the signal is handled leaves the journal alone with it.
+  const onInterrupt = (): void => {
+    if (abort.signal.aborted) process.exit(INTERRUPTED);
+    abort.abort();
+  };
+  process.on('SIGINT', onInterrupt);
+  try {
+    const recording = await measure({
+      scenario,
+      plan,
+      arms,
+      repeats,
+      command: ['faultline', ...process.argv.slice(2)],
+      version: version(),
+      leftOut,
+      notes: measureNotes(scenario, host),
+      signal: abort.signal,
+      onRun: async (done, total, soFar) => {
+        progress.update(done, total);
+        await writeRecording(folder, soFar);
+      },
+    });
+    progress.end();
+    const file = await writeRecording(folder, recording);
+    if (options.json === true) printJson(recording);
+    else process.stdout.write(renderMeasurement(reportOf(recording, [file]), terminalOptions()));
+    if (recording.stopped === 'interrupted') process.exitCode = INTERRUPTED;
+  } finally {
+    progress.end();
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+/** @throws InputError for a name that is none; MachineError for a setting that this host does not have */
+function armsFrom(texts: readonly string[] | undefined): readonly Arm[] {
+  if (texts === undefined) return [{ name: 'as-is', settings: [] }];
+  const arms = texts.map((text) => parseArm(text));
+  const twice = arms.find(({ name }, index) => arms.findIndex((arm) => arm.name === name) !== index);
+  if (twice) throw new InputError(`--arm ${twice.name}: given twice`);
+  for (const arm of arms) {
+    const reason = unsupportedArm(arm);
+    if (reason !== undefined) throw new MachineError(`--arm ${arm.name}: ${reason}`);
+  }
+  return arms;
+}
+
+function hostOf(arms: readonly Arm[]): MeasuringHost {
+  const { kernel, cpus, nodes, preemption } = hostFacts();
+  const file = '/sys/kernel/debug/sched/preempt';
+  return {
+    runner: 'measure',
+    release: kernel,
+    preempt: preemption.model,
+    armsChoosePreempt: arms.every(({ settings }) => settings.some(({ path }) => path === file)),
+    cpus,
+    nodes: nodes.length,
+    cannot: unsupportedHere,
+  };
+}
+
+function repeatsFrom(text: string): number {
+  const repeats = Number(text);
+  if (!/^\d+$/.test(text) || repeats < 1 || repeats > MOST_REPEATS)
+    throw new InputError(`--repeat ${text}: write a whole number from 1 to ${MOST_REPEATS}`);
+  return repeats;
+}
