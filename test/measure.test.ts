@@ -14,7 +14,7 @@ import { repositoryRoot, requires } from './requires.js';
 import { hostToItself } from './support/host-to-itself.js';
 
 const { describe, it } = requires('kvm');
-const { it: itKsm } = requires('kvm', 'ksm');
+const { it: itKill } = requires('kvm', 'ksm', 'tracing');
 
 const main = join(repositoryRoot, 'dist', 'cli', 'main.js');
 const folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
@@ -191,25 +191,52 @@ describe('what cannot be measured', () => {
 });
 
 describe('the host afterwards', () => {
-  itKsm('is as it was, whenever a run is killed', async () => {
-    const before = settings();
-    for (let kill = 0; kill < 8; kill++) {
-      const args = [
-        '--set',
-        'duration=300ms',
-        '--set',
-        'guest.memory=16MiB',
-        '--arm',
-        'thp=never',
-        '--lenient',
-      ];
-      const child = started('measure', 'ksm-and-numa', ...args, '--out', `k${kill}`);
-      await pause(250 + 150 * kill);
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
-      await ended(child);
-      expect(faultline('doctor', '--restore').code).toBe(0);
-      expect(settings()).toEqual(before);
-    }
-    expect(existsSync(join(folder, 'state')) ? readdirSync(join(folder, 'state')) : []).toEqual([]);
-  });
+  const KILLS = 50;
+  /** Longer than a run takes from start to end. */
+  const LATEST_MS = 2500;
+
+  itKill(
+    `is as it was after ${KILLS} runs that were killed at random moments`,
+    async () => {
+      const before = traces();
+      for (let kill = 0; kill < KILLS; kill++) {
+        const args = ['--set', 'duration=300ms', '--set', 'guest.memory=16MiB', '--repeat', '1', '--lenient'];
+        const level = ['none', 'light', 'full'][kill % 3];
+        const arm = ['--arm', 'thp=never', '--trace', level, '--out', `k${kill}`];
+        const child = started('measure', 'ksm-and-numa', ...args, ...arm);
+        const at = Math.random() * LATEST_MS;
+        await pause(at);
+        if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL');
+        await ended(child);
+        expect([at, faultline('doctor', '--restore').code]).toEqual([at, 0]);
+        expect([at, traces()]).toEqual([at, before]);
+      }
+    },
+    KILLS * 10_000,
+  );
+
+  /** All that a run changes or leaves while it goes on. */
+  function traces(): Record<string, unknown> {
+    const names = (path: string): string[] => (existsSync(path) ? readdirSync(path) : []);
+    const processes = names('/proc').filter((pid) => {
+      try {
+        return /^\d+$/.test(pid) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(main);
+      } catch {
+        return false;
+      }
+    });
+    const partial = names(folder).flatMap((name) =>
+      name.startsWith('k') ? names(join(folder, name)).filter((file) => file.startsWith('.')) : [],
+    );
+    return {
+      settings: settings(),
+      processes,
+      instances: names('/sys/kernel/tracing/instances'),
+      mounts: readFileSync('/proc/self/mounts', 'utf8').includes(' tracefs '),
+      shared: names('/dev/shm'),
+      state: names(join(folder, 'state')),
+      temporary: names(tmpdir()).filter((name) => name.startsWith('faultline')),
+      partial,
+    };
+  }
 });

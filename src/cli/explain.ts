@@ -9,7 +9,8 @@ const PREEMPT = ['none', 'voluntary', 'full', 'lazy', 'rt'];
 
 const EXAMPLE = `
 Reads trace.dat, ftrace text, trace-cmd report, perf script, Perfetto and Chrome JSON,
-each also compressed (.gz, .xz, .zst), and folders of raw ring-buffer pages.
+each also compressed (.gz, .xz, .zst), folders of raw ring-buffer pages, and
+recordings of faultline measure --trace.
 
 Example: the guests froze; record five seconds on the host, then ask what happened
   trace-cmd record -e kvm -e kvmmmu -e lock -e sched_switch sleep 5

@@ -3,6 +3,7 @@
  */
 import { Option, type Command } from 'commander';
 import { scenarioNames } from '../experiment/scenario/scenario-names.js';
+import { TRACE_LEVELS, type TraceLevel } from '../measure/tracing/levels.js';
 
 export interface MeasureOptions {
   arm?: string[];
@@ -11,6 +12,7 @@ export interface MeasureOptions {
   seed?: string;
   until?: string;
   out?: string;
+  trace: TraceLevel;
   lenient?: boolean;
   json?: boolean;
 }
@@ -22,7 +24,8 @@ machine can do, and puts back what a killed run has left changed.
 
 Example: what KSM does to a guest whose memory is given back, on this kernel
   faultline measure madvise-page --arm ksm=off --arm ksm=on --repeat 10
-  faultline measure uncovered --set duration=2s --out uncovered`;
+  faultline measure uncovered --set duration=2s --trace light --out uncovered
+  faultline explain uncovered`;
 
 export function addMeasure(program: Command): void {
   const collect = (value: string, list: string[] = []): string[] => [...list, value];
@@ -46,6 +49,11 @@ export function addMeasure(program: Command): void {
     )
     .option('--seed <n>', 'of everything random, the same as --set seed=N; each repeat adds one')
     .option('--until <time>', 'end each run here, such as 50ms')
+    .addOption(
+      new Option('--trace <level>', "record the kernel's events, a trace.dat for each run; docs/measure.md")
+        .choices(TRACE_LEVELS)
+        .default('none'),
+    )
     .option('--out <folder>', 'where to write (default: a new folder in out/measure)')
     .option('--lenient', 'leave out what cannot be measured here instead of stopping')
     .option('--json', 'one JSON object on stdout, the recording: docs/measure.md describes it')

@@ -7,6 +7,7 @@ import { analyse } from '../explain/analysis.js';
 import { summarise } from '../explain/explain.js';
 import { buildTimeline } from '../explain/timeline.js';
 import type { Explanation } from '../explain/types.js';
+import { tracesOf } from '../experiment/recording/recording-file.js';
 import { readTrace } from '../files/open-trace.js';
 import { writeChunks } from '../files/output-file.js';
 import { InputError } from '../trace/errors.js';
@@ -22,6 +23,8 @@ export interface ExplainCommandOptions extends FilterOptions {
   preempt?: string;
   top: string;
 }
+
+type OneOptions = Omit<ExplainCommandOptions, 'preempt'> & { preempt: string | undefined };
 
 /** One trace, explained; drawn as well when a page is wanted. */
 interface Explained {
@@ -41,7 +44,8 @@ export async function runExplain(files: readonly string[], options: ExplainComma
     });
   }
   const explained: Explained[] = [];
-  for (const file of files) explained.push(await explainFile(file, options));
+  const traces = files.flatMap((file) => tracesOf(file) ?? [{ file, preempt: undefined }]);
+  for (const { file, preempt } of traces) explained.push(await explainFile(file, { preempt, ...options }));
   if (options.html !== undefined) {
     await writeChunks(options.html, [await page(explained)]);
     process.stderr.write(`wrote ${options.html}\n`);
@@ -54,7 +58,7 @@ export async function runExplain(files: readonly string[], options: ExplainComma
   }
 }
 
-async function explainFile(file: string, options: ExplainCommandOptions): Promise<Explained> {
+async function explainFile(file: string, options: OneOptions): Promise<Explained> {
   const progress = new Progress(`reading ${basename(file)}`);
   try {
     const onProgress = (done: number, total: number | undefined) => progress.update(done, total);

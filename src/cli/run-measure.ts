@@ -2,10 +2,12 @@
  * What `faultline measure` does once its arguments are parsed. Loaded when it runs: other commands start
  * faster without it.
  */
+import { dirname, join } from 'node:path';
 import { measure } from '../experiment/measure/measure.js';
 import { planOf, usableCpus } from '../experiment/measure/plan.js';
 import { recordingFolder, writeRecording } from '../experiment/recording/recording-file.js';
 import { reportOf } from '../experiment/recording/report.js';
+import type { Recording } from '../experiment/recording/schema.js';
 import { measureNotes, type MeasuringHost } from '../experiment/scenario/support-measure.js';
 import { supportedPart } from '../experiment/scenario/support.js';
 import { parseArm, unsupportedArm, type Arm } from '../measure/host/arms.js';
@@ -47,6 +49,8 @@ export async function runMeasure(name: string | undefined, options: MeasureOptio
       plan,
       arms,
       repeats,
+      traceLevel: options.trace,
+      folder,
       command: ['faultline', ...process.argv.slice(2)],
       version: version(),
       leftOut,
@@ -60,12 +64,23 @@ export async function runMeasure(name: string | undefined, options: MeasureOptio
     progress.end();
     const file = await writeRecording(folder, recording);
     if (options.json === true) printJson(recording);
-    else process.stdout.write(renderMeasurement(reportOf(recording, [file]), terminalOptions()));
+    else
+      process.stdout.write(
+        renderMeasurement(reportOf(recording, filesOf(recording, file)), terminalOptions()),
+      );
     if (recording.stopped === 'interrupted') process.exitCode = INTERRUPTED;
   } finally {
     progress.end();
     process.off('SIGINT', onInterrupt);
   }
+}
+
+/** recording.json and the traces beside it. */
+function filesOf({ runs }: Recording, file: string): string[] {
+  return [
+    file,
+    ...runs.flatMap(({ trace }) => (trace === undefined ? [] : [join(dirname(file), trace.file)])),
+  ];
 }
 
 /** @throws InputError for a name that is none; MachineError for a setting that this host does not have */

@@ -86,10 +86,10 @@ export class OutputFile implements PatchableSink {
 }
 
 /**
- * Not mkdir's own `recursive`, which Node 20 never ends in file systems that refuse with ENOENT, such as
- * /proc.
+ * Makes a folder and those above it. Not mkdir's own `recursive`, which Node 20 never ends in file systems
+ * that refuse with ENOENT, such as /proc.
  */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path);

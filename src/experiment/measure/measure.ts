@@ -11,6 +11,8 @@ import { RunLock } from '../../measure/host/run-lock.js';
 import type { RunPlan } from '../../measure/run/plan.js';
 import { runOnce } from '../../measure/run/run-once.js';
 import { Schedule, type Turn } from '../../measure/run/schedule.js';
+import type { TraceLevel } from '../../measure/tracing/levels.js';
+import { Recorder } from '../../measure/tracing/recorder.js';
 import type { Recording } from '../recording/schema.js';
 import type { Scenario } from '../scenario/scenario.js';
 import { summariseArm } from './summary.js';
@@ -20,6 +22,9 @@ export interface MeasureRequest {
   readonly plan: RunPlan;
   readonly arms: readonly Arm[];
   readonly repeats: number;
+  readonly traceLevel: TraceLevel;
+  /** Where trace.dat files go. */
+  readonly folder: string;
   /** The exact command, word by word. */
   readonly command: readonly string[];
   readonly version: string;
@@ -51,7 +56,8 @@ export async function measure(request: MeasureRequest): Promise<Recording> {
   }
 }
 
-function begun({ scenario, arms, repeats, command, version, leftOut, notes }: MeasureRequest): Recording {
+function begun(request: MeasureRequest): Recording {
+  const { scenario, arms, repeats, command, version, leftOut, notes, traceLevel } = request;
   const { name, description, seed } = scenario;
   const knobs = readKnobs();
   const commit = gitCommit();
@@ -75,7 +81,7 @@ function begun({ scenario, arms, repeats, command, version, leftOut, notes }: Me
     host: { ...hostFacts() },
     knobs: { before: knobs, after: knobs },
     restored: [],
-    traceLevel: 'none',
+    traceLevel,
     repeats,
     arms: arms.map((arm) => ({
       name: arm.name,
@@ -87,23 +93,46 @@ function begun({ scenario, arms, repeats, command, version, leftOut, notes }: Me
 }
 
 async function makeRuns(request: MeasureRequest, journal: Journal, recording: Recording): Promise<void> {
+  const { traceLevel, folder } = request;
+  const recorder = traceLevel === 'none' ? undefined : Recorder.open(traceLevel, folder, journal);
+  try {
+    await takeTurns(request, journal, recording, recorder);
+  } finally {
+    await recorder?.close();
+  }
+}
+
+async function takeTurns(
+  request: MeasureRequest,
+  journal: Journal,
+  recording: Recording,
+  recorder: Recorder | undefined,
+): Promise<void> {
   const schedule = new Schedule(request.arms.length, request.repeats);
   for (let turn = schedule.next(); turn !== undefined; turn = schedule.next()) {
-    const { run, interrupted } = await oneRun(request, journal, turn);
+    const { run, interrupted } = await oneRun(request, journal, turn, recorder);
     if (interrupted) {
       recording.stopped = 'interrupted';
       return;
     }
-    recording.runs.push({ ...run, verdict: schedule.answer(run.load.busy) });
+    const verdict = schedule.answer(run.load.busy);
+    const trace = verdict.startsWith('counted') ? recorder?.keep(traceName(run)) : undefined;
+    recording.runs.push({ ...run, verdict, ...(trace === undefined ? {} : { trace }) });
     await request.onRun(schedule.done, schedule.total, recording);
   }
   recording.stopped = 'done';
+}
+
+/** Of the file, by arm and number of the repeat, from 1. */
+function traceName({ arm, repeat }: Run): string {
+  return `trace-${arm.replaceAll(/[^\w.=,+-]/g, '_')}-${repeat + 1}.dat`;
 }
 
 async function oneRun(
   { plan, arms, signal }: MeasureRequest,
   journal: Journal,
   { arm, repeat, attempt }: Turn,
+  recorder: Recorder | undefined,
 ): Promise<{ run: Run; interrupted: boolean }> {
   const mark = journal.mark();
   applyArm(arms[arm], journal);
@@ -114,7 +143,12 @@ async function oneRun(
   try {
     const ran = await runOnce(
       { ...plan, guest: { ...plan.guest, seed } },
-      { settings: journal, signal, onChild: (pid) => void journal.register({ kind: 'process', pid }) },
+      {
+        settings: journal,
+        signal,
+        recorder,
+        onChild: (pid) => void journal.register({ kind: 'process', pid }),
+      },
     );
     const load = { ...monitor.stop() };
     const changed = journal.changes.slice(ofArm).map(({ path, before, value }) => ({ path, before, value }));

@@ -31,6 +31,9 @@ const native = {
   ftruncate: declare('int ftruncate(int fd, int64_t length)'),
   affinity: declare('int sched_setaffinity(int pid, size_t size, const uint8_t *mask)'),
   flock: declare('int flock(int fd, int operation)'),
+  mount: declare(
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, uint64_t data)',
+  ),
   umount: declare('int umount2(const char *target, int flags)'),
 };
 
@@ -124,6 +127,11 @@ export function flock(fd: number, operation: number): boolean {
   if (result === -1 && koffi.errno() === constants.errno.EWOULDBLOCK) return false;
   checked(result, 'flock', `${fd}, ${operation}`);
   return true;
+}
+
+/** mount(2) without flags. */
+export function mount(source: string, target: string, type: string): void {
+  checked(native.mount(source, target, type, 0, 0), 'mount', `${source}, ${target}, ${type}`);
 }
 
 /** umount2(2) without flags: EBUSY while anybody uses the mount. */

@@ -199,6 +199,7 @@ function makeVcpus(
     return new VcpuHandle(vcpu, view, layout.blocks[id], tscKhz, {
       fd: vcpu.fd,
       runAddress: vcpu.runAddress,
+      vcpu: id,
       runBytes: device.runBytes,
       exitPage: layout.exitPage,
       cpu: spec.pin?.[id],

@@ -22,6 +22,7 @@ export const COUNTS = 4;
 
 /** What the thread is started with. */
 export interface VcpuThreadData {
+  readonly vcpu: number;
   readonly fd: number;
   readonly runAddress: bigint;
   readonly runBytes: number;

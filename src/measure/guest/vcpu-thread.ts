@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { SystemError } from '../ffi/errno.js';
 import { gettid, pinToCpu, viewOf } from '../ffi/libc.js';
+import { nameThisThread } from '../thread-name.js';
 import { EXIT_NAMES, ExitReason, kvmCall, KvmCalls } from '../kvm/ioctls.js';
 import { Control, Count, type VcpuMessage, type VcpuThreadData } from './vcpu-control.js';
 import { ExitCode } from './layout.js';
@@ -16,7 +17,7 @@ const RING_PATIENCE_MS = 1;
 
 const port = parentPort;
 if (port === null) throw new Error('vcpu-thread.ts is the program of a worker thread');
-const { fd, runAddress, runBytes, exitPage, cpu, control, counts } = workerData as VcpuThreadData;
+const { vcpu, fd, runAddress, runBytes, exitPage, cpu, control, counts } = workerData as VcpuThreadData;
 const run = new DataView(viewOf(runAddress, runBytes));
 const say = (message: VcpuMessage): void => port.postMessage(message);
 
@@ -85,6 +86,8 @@ function handle(reason: number): boolean {
   }
 }
 
+// As QEMU names them.
+nameThisThread(`CPU ${vcpu}/KVM`);
 if (cpu !== undefined) pinToCpu(cpu);
 say({ kind: 'ready', tid: gettid() });
 while (handle(enter()));

@@ -10,6 +10,7 @@ import { identityOf } from './process-identity.js';
 import { undoAll, undoChanges } from './restore.js';
 import { RunLock } from './run-lock.js';
 import { isSameValue, isSettingPath, KSM, settingValue, writeSetting } from './settings.js';
+import { removeStaleInstances } from './stale.js';
 import { stateFolder } from './state-folder.js';
 import type { Leftover, Restored, Settings } from './types.js';
 
@@ -219,7 +220,7 @@ function recover(folder: string): readonly Restored[] {
 export function restoreLeftovers(folder = stateFolder()): readonly Restored[] {
   const lock = RunLock.acquire('faultline doctor --restore', folder);
   try {
-    return recover(folder);
+    return [...recover(folder), ...removeStaleInstances()];
   } finally {
     lock.release();
   }

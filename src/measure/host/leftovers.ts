@@ -4,6 +4,7 @@ import { basename } from 'node:path';
 import { SystemError } from '../ffi/errno.js';
 import { umount } from '../ffi/libc.js';
 import type { Registration } from './journal-file.js';
+import { isOwnGroup, removeKprobes } from './kprobes.js';
 import { isAlive, pause } from './process-identity.js';
 import type { Leftover, Restored } from './types.js';
 
@@ -17,6 +18,8 @@ const PATIENCE_MS = 2000;
 export function notRemovable(leftover: Leftover): string | undefined {
   const { kind } = leftover;
   if (kind === 'process') return leftover.pid > 1 ? undefined : `pid ${leftover.pid} is no child of a run`;
+  if (kind === 'kprobes')
+    return isOwnGroup(leftover.group) ? undefined : `${leftover.group} is no group of a run`;
   const { path } = leftover;
   if (!path.startsWith('/') || path.split('/').includes('..')) return `${path} is no absolute path`;
   const name = basename(path);
@@ -29,6 +32,7 @@ export function notRemovable(leftover: Leftover): string | undefined {
 
 function nameOf(leftover: Leftover): string {
   if (leftover.kind === 'process') return `process ${leftover.pid}`;
+  if (leftover.kind === 'kprobes') return `kprobes ${leftover.group}`;
   return `${leftover.kind === 'tracefs-instance' ? 'instance' : leftover.kind} ${leftover.path}`;
 }
 
@@ -52,6 +56,8 @@ function remove(leftover: Leftover, startTime: number | undefined, sameBoot: boo
   switch (leftover.kind) {
     case 'process':
       return sameBoot && startTime !== undefined && endProcess({ pid: leftover.pid, startTime });
+    case 'kprobes':
+      return removeKprobes(leftover.group);
     case 'tracefs-instance':
       if (!existsSync(leftover.path)) return false;
       whileBusy(() => {

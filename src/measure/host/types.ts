@@ -18,6 +18,8 @@ export interface Settings {
 export type Leftover =
   /** A folder below tracefs/instances, removed with rmdir. */
   | { readonly kind: 'tracefs-instance'; readonly path: string }
+  /** Probes of the kernel, the whole group. */
+  | { readonly kind: 'kprobes'; readonly group: string }
   /** A file system that this run mounts. */
   | { readonly kind: 'mount'; readonly path: string; readonly type: string }
   /** A folder and all in it, or a file; its name contains `faultline` or `.partial`, or it is refused. */

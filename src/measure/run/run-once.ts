@@ -11,12 +11,19 @@ import type { RunPhase, RunPlan } from './plan.js';
 import type { RunResult } from './result.js';
 import { resultOf, type CountedPhase } from './result-of.js';
 
+/** What records events of the kernel while the guest runs. */
+export interface RunRecorder {
+  begin(): Promise<void>;
+  end(): Promise<void>;
+}
+
 export interface RunOptions {
   readonly settings: Settings;
   /** Ends the run early, at once; what was counted by then is the result. */
   readonly signal?: AbortSignal;
   /** Told of processes that storms start, so that they end with the run however it ends. */
   readonly onChild?: (pid: number) => void;
+  readonly recorder?: RunRecorder | undefined;
 }
 
 /**
@@ -25,7 +32,7 @@ export interface RunOptions {
  */
 export async function runOnce(
   plan: RunPlan,
-  { settings, signal, onChild }: RunOptions,
+  { settings, signal, onChild, recorder }: RunOptions,
 ): Promise<{ result: RunResult; interrupted: boolean }> {
   const guest = await Guest.start(plan.guest);
   const storms: RunningStorm[] = [];
@@ -49,7 +56,10 @@ export async function runOnce(
       onChild,
     };
     for (const storm of plan.storms) storms.push(await startStorm(storm, context));
+    // Threads are there from here on, and nothing is done before.
+    await recorder?.begin();
     const counted = await runPhases(plan.phases, guest, storms, signal);
+    await recorder?.end();
     for (const storm of storms.splice(0).toReversed()) await storm.stop();
     await guest.stop();
     return { result: resultOf(plan, counted), interrupted: signal?.aborted === true };

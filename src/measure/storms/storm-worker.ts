@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { gettid, syscall } from '../ffi/libc.js';
 import { pinThisThread } from '../ffi/quick.js';
+import { nameThisThread } from '../thread-name.js';
 import { repeatCalls } from './call-loop.js';
 import { type Control, threadCounts, type ThreadCounts } from './control.js';
 import { kindOf } from './kinds/index.js';
@@ -39,6 +40,7 @@ function work({ task, control, counts: buffer, times, cpu }: StormThreadData): v
   try {
     // Sleeps end 50 us late otherwise.
     syscall('prctl', SYS_PRCTL, PR_SET_TIMERSLACK, 1);
+    nameThisThread(`storm ${task.storm.name}`);
     if (cpu !== undefined && pinThisThread(cpu) !== 0) throw new Error(`there is no CPU ${cpu} for it`);
     const ready: StormThreadReady = { tid: gettid() };
     const say = (): void => parentPort?.postMessage(ready);

@@ -1,12 +1,13 @@
 /** What the kernel can be asked to record. */
 import { existsSync } from 'node:fs';
 import { namesIn } from '../facts/read.js';
+import { systemsOf } from '../../tracing/levels.js';
 import { unsupportedSetting } from '../settings.js';
 import { isRoot, limited, missing, notWritable, ok, type Check } from './check.js';
 
 const TRACEFS = '/sys/kernel/tracing';
 const DEBUGFS = '/sys/kernel/debug';
-const SYSTEMS = ['kvm', 'kvmmmu', 'lock', 'tlb', 'ipi', 'sched'];
+const SYSTEMS = systemsOf('full');
 
 export function tracingChecks(): Check[] {
   return [
@@ -17,15 +18,15 @@ export function tracingChecks(): Check[] {
 }
 
 function tracefsCheck(): Check {
-  const without = 'nothing is lost: measure does not record events of the kernel yet';
+  const without = 'measure --trace does not work: nothing to explain; everything else is measured';
   if (!existsSync(`${TRACEFS}/instances`)) {
-    const remedy = `mount -t tracefs nodev ${TRACEFS} (as root; a run of root mounts it for itself)`;
+    const remedy = `mount -t tracefs nodev ${TRACEFS} (as root)`;
     const finding = existsSync(TRACEFS) ? `no tracefs on ${TRACEFS}, or not for this user` : `no ${TRACEFS}`;
     return isRoot() && existsSync(TRACEFS)
       ? limited(
           'tracefs',
           `not mounted on ${TRACEFS}`,
-          'measure does not record events of the kernel yet',
+          'measure --trace mounts it for as long as it runs',
           remedy,
         )
       : missing('tracefs', finding, without, remedy);
