@@ -21,9 +21,9 @@ export interface CountedPhase {
   }[];
 }
 
-export function resultOf({ guest: { vcpus } }: RunPlan, phases: readonly CountedPhase[]): RunResult {
+export function resultOf({ guest: { vcpus, timed } }: RunPlan, phases: readonly CountedPhase[]): RunResult {
   const countedNs = sum(phases, ({ before, after }) => after.guest.atNs - before.guest.atNs);
-  const each = Array.from({ length: vcpus }, (_, vcpu) => vcpuOf(phases, vcpu));
+  const each = Array.from({ length: vcpus }, (_, vcpu) => vcpuOf(phases, vcpu, timed ?? true));
   const touches = sum(each, (vcpu) => vcpu.touches);
   const tscKhz = phases.at(0)?.after.guest.tscKhz ?? 1;
   const merged = (name: 'covered' | 'uncovered'): Histogram =>
@@ -66,7 +66,7 @@ interface VcpuFigures {
   readonly unfinished: boolean;
 }
 
-function vcpuOf(phases: readonly CountedPhase[], vcpu: number): VcpuFigures {
+function vcpuOf(phases: readonly CountedPhase[], vcpu: number, timed: boolean): VcpuFigures {
   const pairs = phases.map(
     ({ before, after }) => [before.guest.vcpus[vcpu], after.guest.vcpus[vcpu]] as const,
   );
@@ -78,8 +78,11 @@ function vcpuOf(phases: readonly CountedPhase[], vcpu: number): VcpuFigures {
   const open = Math.max(0, ...pairs.map(([, after]) => after.sinceTouchNs));
   return {
     vcpu,
-    // Not the guest's own count: that and the histograms are read one after the other while it runs.
-    touches: covered.count + uncovered.count,
+    // The guest's own count only where there is no other: that and the histograms are read one after the
+    // other while it runs.
+    touches: timed
+      ? covered.count + uncovered.count
+      : sum(pairs, ([before, after]) => after.touches - before.touches),
     covered,
     uncovered,
     stallNs: Math.max(ended, open),
