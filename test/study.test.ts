@@ -9,8 +9,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tryBuild } from '../scripts/lib/build.mjs';
 import type { ClaimReport } from '../src/report/claims.js';
-import { repositoryRoot } from './requires.js';
+import { RunLock } from '../src/measure/host/run-lock.js';
+import { repositoryRoot, requires } from './requires.js';
 import { faultlineIn, faultlineMain } from './support/faultline.js';
+import { hostToItself } from './support/host-to-itself.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'faultline-test-'));
 const FIXTURE = join(repositoryRoot, 'test', 'fixtures', 'text', 'perf-ns-pid.txt');
@@ -18,6 +20,7 @@ const FIXTURE = join(repositoryRoot, 'test', 'fixtures', 'text', 'perf-ns-pid.tx
 beforeAll(() => {
   expect(tryBuild(repositoryRoot)).toBe(true);
   copyFileSync(FIXTURE, join(folder, 'small.txt'));
+  process.env['FAULTLINE_STATE'] = join(folder, 'state');
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
@@ -34,6 +37,54 @@ function file(name: string, ...last: string[]): string {
   return name;
 }
 
+hostToItself();
+
+describe('a study that measures', () => {
+  const { it: itKvm } = requires('kvm');
+
+  itKvm(
+    'measures on this host, explains a trace of it, and shows both',
+    () => {
+      const study = file('measures.yaml', 'measure: [madvise-page]');
+      const { code, out, err } = faultlineIn(folder, 'study', study, '--json');
+      expect([code, err]).toEqual([0, '']);
+      const { measured, missing, files } = JSON.parse(out);
+      expect(missing.measured).toEqual([]);
+      const [{ scenario, report, touches }] = measured;
+      expect(scenario).toBe('madvise-page');
+      expect(report.arms[0].runs).toBe(5);
+      expect(report.arms[0].touchesPerSecond.median).toBeGreaterThan(1000);
+      expect(touches.covered.count).toBeGreaterThan(1000);
+      const recording = join(folder, 'out', 'measures', 'measured-madvise-page', 'recording.json');
+      expect(files).toContain(recording);
+      const page = readFileSync(files[0], 'utf8');
+      expect(page).toContain('id="measured"');
+      expect(page).toContain('>madvise-page</th>');
+      // Whoever may not record events measures without.
+      if (process.geteuid?.() === 0 && existsSync('/sys/kernel/tracing'))
+        expect(page).toContain('>measured-madvise-page<');
+    },
+    120_000,
+  );
+
+  it('says why it does not, and goes on', () => {
+    const lock = RunLock.acquire('a test', process.env['FAULTLINE_STATE']);
+    try {
+      const study = file('cannot.yaml', 'measure: [quiet]');
+      const { code, out, err } = faultlineIn(folder, 'study', study, '--json');
+      expect([code, err]).toEqual([0, '']);
+      const { measured, files } = JSON.parse(out);
+      expect(measured).toEqual([{ scenario: 'quiet', notMeasured: expect.any(String) }]);
+      expect(measured[0].notMeasured).toMatch(
+        existsSync('/dev/kvm') ? new RegExp(`pid ${process.pid}`) : /no \/dev\/kvm/,
+      );
+      expect(readFileSync(files[0], 'utf8')).toContain('was not measured');
+    } finally {
+      lock.release();
+    }
+  });
+});
+
 describe('a study with a claim', () => {
   it('simulates it, says what came of it, and records one run', () => {
     const { code, out, err } = faultlineIn(
@@ -44,7 +95,7 @@ describe('a study with a claim', () => {
     );
     expect([code, err]).toEqual([0, '']);
     const { claims, missing, files } = JSON.parse(out);
-    expect(missing).toEqual({ recordings: [], claims: [] });
+    expect(missing).toEqual({ recordings: [], measured: [], claims: [] });
     const [{ id, holds, groups }] = claims as ClaimReport[];
     // The order of magnitude, which must survive any change to costs.
     expect([id, holds]).toEqual(['pre-check', 'yes']);

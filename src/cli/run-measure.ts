@@ -4,15 +4,14 @@
  */
 import { dirname, join } from 'node:path';
 import { measure } from '../experiment/measure/measure.js';
+import { measuringHost } from '../experiment/measure/measuring-host.js';
 import { planOf, usableCpus } from '../experiment/measure/plan.js';
 import { recordingFolder, writeRecording } from '../experiment/recording/recording-file.js';
 import { reportOf } from '../experiment/recording/report.js';
 import type { Recording } from '../experiment/recording/schema.js';
-import { measureNotes, type MeasuringHost } from '../experiment/scenario/support-measure.js';
+import { measureNotes } from '../experiment/scenario/support-measure.js';
 import { supportedPart } from '../experiment/scenario/support.js';
 import { parseArm, unsupportedArm, type Arm } from '../measure/host/arms.js';
-import { hostFacts } from '../measure/host/facts.js';
-import { unsupportedHere } from '../measure/storms/storm.js';
 import { renderMeasurement } from '../report/index.js';
 import { InputError, MachineError } from '../trace/errors.js';
 import { durationFrom } from './filters.js';
@@ -28,7 +27,7 @@ const MOST_REPEATS = 10_000;
 
 export async function runMeasure(name: string | undefined, options: MeasureOptions): Promise<void> {
   const arms = armsFrom(options.arm);
-  const host = hostOf(arms);
+  const host = measuringHost(arms);
   const { scenario, leftOut } = supportedPart(scenarioFrom(name, options), host, options.lenient === true);
   const repeats = repeatsFrom(options.repeat);
   const until = options.until === undefined ? Infinity : durationFrom(options.until, '--until');
@@ -50,6 +49,7 @@ export async function runMeasure(name: string | undefined, options: MeasureOptio
       arms,
       repeats,
       traceLevel: options.trace,
+      traces: 'all',
       folder,
       command: ['faultline', ...process.argv.slice(2)],
       version: version(),
@@ -94,20 +94,6 @@ function armsFrom(texts: readonly string[] | undefined): readonly Arm[] {
     if (reason !== undefined) throw new MachineError(`--arm ${arm.name}: ${reason}`);
   }
   return arms;
-}
-
-function hostOf(arms: readonly Arm[]): MeasuringHost {
-  const { kernel, cpus, nodes, preemption } = hostFacts();
-  const file = '/sys/kernel/debug/sched/preempt';
-  return {
-    runner: 'measure',
-    release: kernel,
-    preempt: preemption.model,
-    armsChoosePreempt: arms.every(({ settings }) => settings.some(({ path }) => path === file)),
-    cpus,
-    nodes: nodes.length,
-    cannot: unsupportedHere,
-  };
 }
 
 function repeatsFrom(text: string): number {

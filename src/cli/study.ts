@@ -7,6 +7,7 @@ import type { StudyResult } from '../experiment/run-study.js';
 import { studyNames } from '../experiment/study-names.js';
 import { Progress } from './progress.js';
 import { printJson, terminalOptions } from './terminal.js';
+import { version } from './version.js';
 
 interface StudyOptions {
   out?: string;
@@ -50,23 +51,25 @@ async function run(name: string, options: StudyOptions): Promise<void> {
   const onInterrupt = (): void => controller.abort();
   // Once: the second Ctrl-C ends the process.
   process.once('SIGINT', onInterrupt);
-  const result = await runStudy(
-    study,
-    folder,
-    {
+  const result = await runStudy(study, folder, {
+    progress: {
       onRecording: (recording, index, total) => next(`reading ${recording} (${index + 1} of ${total})`),
       onProgress: (done, total) => progress.update(done, total),
+      onScenario: (scenario) => next(`measuring ${scenario}`),
       onClaims: () => next('simulating'),
     },
-    controller.signal,
-  );
+    signal: controller.signal,
+    command: ['faultline', ...process.argv.slice(2)],
+    version: version(),
+  });
   process.off('SIGINT', onInterrupt);
   progress.end();
   if (options.json === true) printJson(asJson(result));
   else await print(result);
-  const { recordings, claims } = result.missing;
+  const { recordings, measured, claims } = result.missing;
   const parts = [
     recordings.length > 0 && `not read: ${recordings.join(', ')}`,
+    measured.length > 0 && `not measured: ${measured.join(', ')}`,
     claims.length > 0 && `not simulated: ${claims.join(', ')}`,
   ].filter((part) => part !== false);
   if (parts.length === 0) return;
@@ -75,7 +78,7 @@ async function run(name: string, options: StudyOptions): Promise<void> {
 }
 
 async function print(result: StudyResult): Promise<void> {
-  const { renderClaims, renderComparisonTable, wrap } = await import('../report/index.js');
+  const { renderClaims, renderComparisonTable, renderMeasured, wrap } = await import('../report/index.js');
   const options = terminalOptions();
   const lines = [
     result.title,
@@ -84,6 +87,7 @@ async function print(result: StudyResult): Promise<void> {
     '',
     ...result.verdict.flatMap((sentence) => wrap(sentence, options.width)),
     '',
+    ...(result.measured.length > 0 ? [renderMeasured(result.measured, options)] : []),
     ...(result.claims.length > 0 ? [renderClaims(result.claims, options)] : []),
     ...result.files.map((file) => `  ${relative(process.cwd(), file) || file}`),
   ];
@@ -91,11 +95,11 @@ async function print(result: StudyResult): Promise<void> {
 }
 
 function asJson(result: StudyResult): object {
-  const { study, title, verdict, rows, recordings, claims, missing, files } = result;
+  const { study, title, verdict, rows, recordings, claims, measured, missing, files } = result;
   const explanations = recordings.map(({ name, description, explanation }) => ({
     name,
     description,
     ...explanation,
   }));
-  return { version: 1, study, title, verdict, rows, explanations, claims, missing, files };
+  return { version: 1, study, title, verdict, rows, explanations, claims, measured, missing, files };
 }

@@ -24,12 +24,14 @@ const study: Study = {
     description: 'Something was done.',
   })),
   claims: ['pre-check'],
+  measure: ['quiet'],
   seeds: 2,
 };
 
 const silent: StudyProgress = {
   onRecording: () => undefined,
   onProgress: () => undefined,
+  onScenario: () => undefined,
   onClaims: () => undefined,
 };
 
@@ -38,10 +40,15 @@ describe('a study', () => {
     const controller = new AbortController();
     const out = join(folder, 'cut');
     const progress = { ...silent, onRecording: () => controller.abort() };
-    const result = await runStudy(study, out, progress, controller.signal);
+    const result = await runStudy(study, out, {
+      progress,
+      signal: controller.signal,
+      command: ['faultline', 'study'],
+      version: '0',
+    });
     expect(result.rows.map(({ name }) => name)).toEqual(['one']);
     expect(result.claims).toEqual([]);
-    expect(result.missing).toEqual({ recordings: ['two'], claims: ['pre-check'] });
+    expect(result.missing).toEqual({ recordings: ['two'], measured: ['quiet'], claims: ['pre-check'] });
     expect(result.files.every((file) => existsSync(file))).toBe(true);
     expect(readFileSync(join(out, 'report.html'), 'utf8')).not.toContain('id="claims"');
   });

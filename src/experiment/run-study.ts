@@ -1,6 +1,6 @@
 /**
- * Runs a study: reads and explains each recording, compares them, simulates statements, writes the report and
- * a Perfetto trace of each recording.
+ * Runs a study: reads and explains each recording, compares them, measures scenarios, simulates statements,
+ * writes the report and a Perfetto trace of each recording.
  */
 import { basename, join } from 'node:path';
 import { analyse } from '../explain/analysis.js';
@@ -10,11 +10,13 @@ import { readTrace } from '../files/open-trace.js';
 import { writeChunks } from '../files/output-file.js';
 import { comparisonRow, renderStudy } from '../report/index.js';
 import type { ClaimReport } from '../report/claims.js';
+import type { MeasuredScenario } from '../report/measurement.js';
 import type { ComparisonRow, StudyRecording } from '../report/types.js';
 import { simulate } from '../simulate/run.js';
 import { writePerfetto } from '../trace/write/perfetto.js';
 import { claimsOf, type Claim } from './claims/claims.js';
 import { runClaims, setupOf } from './claims/run-claims.js';
+import { measuredPart } from './measured/measured-part.js';
 import type { Study, StudyRecordingFile } from './study-file.js';
 import { studyVerdict } from './study-verdict.js';
 
@@ -27,8 +29,14 @@ export interface StudyResult {
   readonly recordings: readonly StudyRecording[];
   /** Statements, simulated. */
   readonly claims: readonly ClaimReport[];
+  /** Scenarios, measured on this host, or why not. */
+  readonly measured: readonly MeasuredScenario[];
   /** Names of what an abort left undone. */
-  readonly missing: { readonly recordings: readonly string[]; readonly claims: readonly string[] };
+  readonly missing: {
+    readonly recordings: readonly string[];
+    readonly measured: readonly string[];
+    readonly claims: readonly string[];
+  };
   /** Files written, in the order of writing. */
   readonly files: readonly string[];
 }
@@ -37,20 +45,26 @@ export interface StudyProgress {
   /** A recording is being read. */
   onRecording(name: string, index: number, total: number): void;
   onProgress(done: number, total: number | undefined): void;
+  /** A scenario is measured. */
+  onScenario(name: string): void;
   /** Simulations begin. */
   onClaims(): void;
+}
+
+export interface StudyOptions {
+  readonly progress: StudyProgress;
+  readonly signal?: AbortSignal;
+  /** The exact command, word by word, and the version, for recordings of what is measured. */
+  readonly command: readonly string[];
+  readonly version: string;
 }
 
 /**
  * Run the study; files go to `folder`, each as soon as it is complete. An abort ends it early, with a report
  * of what was done by then.
  */
-export async function runStudy(
-  study: Study,
-  folder: string,
-  progress: StudyProgress,
-  signal?: AbortSignal,
-): Promise<StudyResult> {
+export async function runStudy(study: Study, folder: string, options: StudyOptions): Promise<StudyResult> {
+  const { progress, signal } = options;
   const recordings: StudyRecording[] = [];
   const files: string[] = [];
   for (const [index, file] of study.recordings.entries()) {
@@ -64,17 +78,47 @@ export async function runStudy(
   }
   const rows = recordings.map(comparisonRow);
   const verdict = studyVerdict(rows);
+  // Before simulations, which keep all CPUs busy.
+  const measured = await measuredPart(study.measure, {
+    folder,
+    command: options.command,
+    version: options.version,
+    signal,
+    onScenario: (name) => progress.onScenario(name),
+    onProgress: (done, total) => progress.onProgress(done, total),
+  });
+  files.push(...measured.files);
   const { claims, simulated } = await simulatedPart(study, folder, progress, signal);
   files.push(...simulated.map(({ name }) => join(folder, `${name}.pftrace`)));
   const report = join(folder, 'report.html');
   const { title } = study;
-  const html = renderStudy({ title, intro: [study.intro], recordings, verdict, claims, simulated });
+  const html = renderStudy({
+    title,
+    intro: [study.intro],
+    recordings,
+    verdict,
+    claims,
+    simulated,
+    measured: measured.scenarios,
+    measuredRecordings: measured.recordings,
+  });
   await writeChunks(report, [html]);
   const missing = {
     recordings: study.recordings.slice(recordings.length).map(({ name }) => name),
+    measured: measured.missing,
     claims: study.claims.filter((wanted) => claims.every(({ id }) => id !== wanted)),
   };
-  return { study: study.name, title, rows, verdict, recordings, claims, missing, files: [report, ...files] };
+  return {
+    study: study.name,
+    title,
+    rows,
+    verdict,
+    recordings,
+    claims,
+    measured: measured.scenarios,
+    missing,
+    files: [report, ...files],
+  };
 }
 
 /** The claims, and one run of the first as a recording, so that it can be looked at. */

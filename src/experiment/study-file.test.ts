@@ -48,6 +48,8 @@ describe('study files', () => {
   it.each([
     ['claims: [yeld]\n', /claims\[0\]: there is no claim "yeld": write one of pre-check, yield, trylock/],
     ['claims: [3]\n', /claims\[0\]: write the name of a claim: pre-check, yield/],
+    ['measure: [quiet, nope]\n', /measure\[1\]: there is no scenario "nope": write one of balloon, /],
+    ['measure: [quiet, quiet]\n', /measure\[1\]: "quiet" is there twice/],
     ['claims: [yield, shadow, yield]\n', /claims\[2\]: "yield" is there twice/],
     ['claims: yield\n', /claims: .*expected array/],
     ['seeds: 1\n', /seeds: an interval needs two seeds or more/],

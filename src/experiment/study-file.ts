@@ -6,6 +6,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../trace/errors.js';
 import { CLAIM_IDS } from './claims/claims.js';
+import { scenarioNames } from './scenario/scenario-names.js';
 import { STUDIES, studyNames } from './study-names.js';
 import { readYamlFile } from './yaml-file.js';
 
@@ -27,6 +28,18 @@ const claimSchema = z.enum(CLAIM_IDS, {
       : `write the name of a claim: ${CLAIM_IDS.join(', ')}`,
 });
 
+const SCENARIO_NAMES = scenarioNames();
+
+const measureSchema = z.string().refine((name) => SCENARIO_NAMES.includes(name), {
+  error: ({ input }) => `there is no scenario "${String(input)}": write one of ${SCENARIO_NAMES.join(', ')}`,
+});
+
+function noneTwice(names: readonly string[], context: z.RefinementCtx): void {
+  const index = names.findIndex((name, i) => names.indexOf(name) < i);
+  if (index < 0) return;
+  context.addIssue({ code: 'custom', path: [index], message: `"${names[index]}" is there twice` });
+}
+
 const studySchema = z.strictObject({
   version: z.literal(1),
   title: z.string().min(1),
@@ -34,13 +47,14 @@ const studySchema = z.strictObject({
   recordings: z.array(recordingSchema).min(1),
   claims: z
     .array(claimSchema)
-    .superRefine((ids, context) => {
-      const index = ids.findIndex((id, i) => ids.indexOf(id) < i);
-      if (index < 0) return;
-      context.addIssue({ code: 'custom', path: [index], message: `"${ids[index]}" is there twice` });
-    })
+    .superRefine(noneTwice)
     .default([])
     .describe('statements to simulate (src/experiment/claims)'),
+  measure: z
+    .array(measureSchema)
+    .superRefine(noneTwice)
+    .default([])
+    .describe("scenarios to measure on this host's KVM, where it has one"),
   seeds: z
     .int('must be a whole number')
     .min(2, 'an interval needs two seeds or more')

@@ -6,7 +6,7 @@ export { renderClaims } from './terminal/claims.js';
 export { renderComparisonTable } from './terminal/comparison.js';
 export { renderEntries, type EntryList } from './terminal/entries.js';
 export { renderInferenceScore, type ScoreRow } from './terminal/inference-score.js';
-export { renderMeasurement } from './terminal/measurement.js';
+export { renderMeasured, renderMeasurement } from './terminal/measurement.js';
 export { renderSimulation } from './terminal/simulation.js';
 export { renderTerminal } from './terminal/summary.js';
 export { wrap } from './terminal/text.js';

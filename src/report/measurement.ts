@@ -1,4 +1,5 @@
 /** What was measured on real KVM, as terminal and page show it. */
+import type { Distribution } from '../explain/types.js';
 import { isAbove, type Interval } from './claims.js';
 import { formatCount, formatDuration, formatPercent } from './format.js';
 
@@ -49,6 +50,16 @@ export interface MeasurementReport {
   /** Files, for whoever wants to look further. */
   readonly files: readonly string[];
 }
+
+/** A scenario of a study: measured on this host, or why not. */
+export type MeasuredScenario =
+  | {
+      readonly scenario: string;
+      readonly report: MeasurementReport;
+      /** How long accesses took, all runs that count together. */
+      readonly touches: { readonly covered: Distribution; readonly uncovered: Distribution };
+    }
+  | { readonly scenario: string; readonly notMeasured: string };
 
 /** One line of the table of arms. */
 export interface ArmLine {
@@ -143,7 +154,8 @@ export function armLines(arms: readonly ArmSummary[]): ArmLine[] {
 
 /** `1.23 M (1.10–1.31)`: the median and, behind it, least and most. */
 export function intervalText(interval: Interval | undefined, unit: ArmLine['unit']): string {
-  if (interval === undefined) return '–';
+  // Nothing takes no time: there was none.
+  if (interval === undefined || (unit === 'ns' && interval.values.every((value) => value === 0))) return '–';
   const { median, values } = interval;
   const text = (value: number): string => valueText(value, unit);
   const [least, most] = [text(Math.min(...values)), text(Math.max(...values))];

@@ -2,6 +2,7 @@
 import type { Explanation } from '../explain/types.js';
 import type { Timeline } from '../trace/timeline.js';
 import type { ClaimReport } from './claims.js';
+import type { MeasuredScenario } from './measurement.js';
 
 /** One recording, explained. */
 export interface ReportInput {
@@ -33,6 +34,9 @@ export interface StudyInput {
   /** Statements that were simulated, and recordings of the model: not compared with those of kernels. */
   readonly claims?: readonly ClaimReport[];
   readonly simulated?: readonly StudyRecording[];
+  /** Scenarios that were measured on this host, and recordings of them: not compared either. */
+  readonly measured?: readonly MeasuredScenario[];
+  readonly measuredRecordings?: readonly StudyRecording[];
 }
 
 /** A recording in one row of the comparison. Lock figures are of the mmu_locks alone. */

@@ -23,6 +23,8 @@ export interface MeasureRequest {
   readonly arms: readonly Arm[];
   readonly repeats: number;
   readonly traceLevel: TraceLevel;
+  /** Whether every run that counts leaves a trace, or only the first; all are recorded. */
+  readonly traces: 'all' | 'first';
   /** Where trace.dat files go. */
   readonly folder: string;
   /** The exact command, word by word. */
@@ -116,7 +118,8 @@ async function takeTurns(
       return;
     }
     const verdict = schedule.answer(run.load.busy);
-    const trace = verdict.startsWith('counted') ? recorder?.keep(traceName(run)) : undefined;
+    const keeps = request.traces === 'all' || recording.runs.every((each) => each.trace === undefined);
+    const trace = verdict.startsWith('counted') && keeps ? recorder?.keep(traceName(run)) : undefined;
     recording.runs.push({ ...run, verdict, ...(trace === undefined ? {} : { trace }) });
     await request.onRun(schedule.done, schedule.total, recording);
   }

@@ -43,10 +43,17 @@ function factsOf(recording: Recording): [string, string][] {
   const cut = stopped === 'done' ? '' : ` of ${formatCount(repeats * recording.arms.length)} asked for`;
   return [
     ['scenario', `${scenario.name}, seed ${scenario.seed}`],
+    ['guest', guestOf(scenario.fields)],
     ...hostFacts(recording),
     ['runs', [`${plural(counted.length, 'run')}${cut}${length}`, ...asides].join('; ')],
     ...traceFacts(recording),
   ];
+}
+
+/** @param fields of the scenario, as it was run */
+function guestOf({ guest }: Recording['scenario']['fields']): string {
+  const { vcpus, memory } = (guest ?? {}) as { vcpus?: number; memory?: number };
+  return `${plural(vcpus ?? 0, 'vCPU')}, ${formatCount((memory ?? 0) / 2 ** 20)} MiB`;
 }
 
 function hostFacts({ host }: Recording): [string, string][] {

@@ -89,6 +89,18 @@ describe('the verdict', () => {
     ]);
   });
 
+  it('takes counts of different moments as they are on average', () => {
+    const samples = [
+      { ...zero, runnable: 5, ownRunnable: 1 },
+      { ...zero, runnable: 1, ownRunnable: 6 },
+      later(0, 0, 200, 2),
+    ];
+    expect(reportOf(samples, bounds, load)).toMatchObject({
+      busy: false,
+      othersRunnable: { mean: 0, max: 4 },
+    });
+  });
+
   it('does not judge what is too short, and never leaves 0 to 1', () => {
     const short = { ...zero, atMs: 10, total: 1002, own: 55, runnable: 9 };
     const report = reportOf([zero, short], bounds, load);

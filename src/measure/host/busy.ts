@@ -47,7 +47,7 @@ export interface BusyReport {
   readonly othersCpu: MeanAndMax;
   /** Threads that run or wait for a CPU, those of this run included. */
   readonly runnable: MeanAndMax;
-  /** The same without those of this process. */
+  /** The same without those of this run. The greatest is two counts at different moments: it says little. */
   readonly othersRunnable: MeanAndMax;
   readonly contextSwitchesPerSecond: number;
 }
@@ -101,7 +101,7 @@ export class BusyMonitor {
       own: ((own.user + own.system) / 1e6) * TICKS_PER_SECOND + agentTicks(this.#agents),
       switches: numbersOf(text, 'ctxt ')[0],
       runnable: numbersOf(text, 'procs_running ')[0],
-      ownRunnable: ownRunnable(),
+      ownRunnable: ownRunnable(this.#agents),
     };
   }
 }
@@ -132,7 +132,9 @@ export function reportOf(
     const used = to.total - from.total - (to.idle - from.idle) - (to.steal - from.steal);
     return used - own(from, to);
   });
-  const othersRunnable = statisticsOf(samples.map((each) => Math.max(0, each.runnable - each.ownRunnable)));
+  // Threads come and go between the two counts, this way and that: only the mean says something.
+  const others = statisticsOf(samples.map((each) => each.runnable - each.ownRunnable));
+  const othersRunnable = { mean: Math.max(0, others.mean), max: Math.max(0, others.max) };
   const seconds = (last.atMs - first.atMs) / 1000;
   const cpus = Math.max(1, (last.total - first.total) / TICKS_PER_SECOND / Math.max(seconds, 1e-3));
   const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
@@ -184,13 +186,13 @@ function loadAverage(): number {
   return Number(readFileSync('/proc/loadavg', 'latin1').split(' ')[0]);
 }
 
-/** Threads of this process that run or want to; the one that asks is among them. */
-function ownRunnable(): number {
-  let running = 0;
-  for (const tid of readdirSync('/proc/self/task')) {
-    if (fieldsAt(`/proc/self/task/${tid}/stat`)?.[0] === 'R') running++;
-  }
-  return running;
+/**
+ * Threads of this process and of the kernel for it that run or want to; the one that asks is among them.
+ */
+function ownRunnable(agents: readonly number[]): number {
+  const own = readdirSync('/proc/self/task').map((tid) => `/proc/self/task/${tid}/stat`);
+  const all = [...own, ...agents.map((pid) => `/proc/${pid}/stat`)];
+  return all.filter((path) => fieldsAt(path)?.[0] === 'R').length;
 }
 
 function agentPids(): number[] {

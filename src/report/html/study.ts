@@ -5,18 +5,21 @@ import { claimsSection } from './claims.js';
 import { comparisonCharts, comparisonTable } from './comparison.js';
 import { glossary } from './glossary.js';
 import { html } from './markup.js';
+import { measuredSection } from './measured.js';
 import { recordingBody, subtitle } from './report.js';
 import { page } from './shell.js';
 
 /** One self-contained page about several recordings. Timelines are unpacked when their tab is opened. */
 export function renderStudy(study: StudyInput): string {
   const { title, intro, recordings, verdict, claims = [], simulated = [] } = study;
-  const tabs = [...recordings, ...simulated];
+  const { measured = [], measuredRecordings = [] } = study;
+  const tabs = [...recordings, ...measuredRecordings, ...simulated];
   const rows = recordings.map(comparisonRow);
   return page({
     title: `${title} · faultline`,
     sections: [
       ['comparison', 'Comparison'],
+      ...(measured.length > 0 ? [['measured', 'Measured'] as const] : []),
       ...(claims.length > 0 ? [['claims', 'Simulated'] as const] : []),
       ['recordings', 'Recordings'],
       ['glossary', 'Glossary'],
@@ -32,7 +35,7 @@ export function renderStudy(study: StudyInput): string {
           ${comparisonTable(rows)}
           <div class="charts">${comparisonCharts(rows, recordings)}</div>
         </section>
-        ${claims.length > 0 && claimsSection(claims)}
+        ${measured.length > 0 && measuredSection(measured)} ${claims.length > 0 && claimsSection(claims)}
         <section id="recordings">
           <div class="tabs" role="tablist" aria-label="Recordings">
             ${tabs.map(

@@ -6,6 +6,7 @@ import {
   intervalText,
   type ArmLine,
   type ArmSummary,
+  type MeasuredScenario,
   type MeasurementReport,
 } from '../measurement.js';
 import { sheetOf, type TerminalOptions } from './sheet.js';
@@ -33,6 +34,49 @@ export function renderMeasurement(report: MeasurementReport, options: TerminalOp
     .filter((block) => block.length > 0)
     .map((block) => block.join('\n'))
     .join('\n\n')}\n`;
+}
+
+/** Scenarios of a study beside each other. Ends with a line break. */
+export function renderMeasured(measured: readonly MeasuredScenario[], options: TerminalOptions): string {
+  const sheet = sheetOf(options);
+  const { width, paint } = sheet;
+  const reports = measured.flatMap((each) => ('report' in each ? [each.report] : []));
+  const rows: Row[] = reports.flatMap(({ scenario, arms }) =>
+    arms.map((arm) => ({ ...arm, name: scenario })),
+  );
+  // Different scenarios: none of them is the worse one.
+  const lines = armLines(rows).map((line) => comparisonLine(line, 1));
+  const facts = factsOfAll(reports);
+  const names = Math.max(0, ...facts.map(([name]) => name.length));
+  const blocks = [
+    [paint('Measured on this machine', 'bold')],
+    facts.flatMap(([name, text]) => hanging(`  ${name.padEnd(names)}  `, text, width)),
+    rows.length === 0 ? [] : sideBySide(rows, lines, sheet),
+    rows.length === 0 ? [] : wrap(LEGEND, width).map((text) => paint(text, 'dim')),
+    measured.flatMap((each) =>
+      'report' in each
+        ? each.report.notes.flatMap((note) => hanging('· ', `${each.scenario}: ${note}`, width))
+        : hanging('· ', `${each.scenario} was not measured: ${each.notMeasured}`, width),
+    ),
+  ];
+  return `${blocks
+    .filter((block) => block.length > 0)
+    .map((block) => block.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+/** Said once where all say the same, else with the scenario that it is of. */
+function factsOfAll(reports: readonly MeasurementReport[]): (readonly [name: string, text: string])[] {
+  const names = [...new Set(reports.flatMap(({ facts }) => facts.map(([name]) => name)))];
+  return names.flatMap((name) => {
+    const texts = reports.flatMap(({ scenario, facts }) =>
+      facts.flatMap(([each, text]) => (each === name ? [{ scenario, text }] : [])),
+    );
+    if (name === 'scenario') return [];
+    if (texts.length === reports.length && texts.every(({ text }) => text === texts[0].text))
+      return [[name, texts[0].text] as const];
+    return [[name, texts.map(({ scenario, text }) => `${scenario}: ${text}`).join('; ')] as const];
+  });
 }
 
 const LEGEND =

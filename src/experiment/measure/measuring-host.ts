@@ -1,0 +1,21 @@
+/** What a scenario has to fit: this host, under the arms that it is measured with. */
+import type { Arm } from '../../measure/host/arms.js';
+import { hostFacts } from '../../measure/host/facts.js';
+import { unsupportedHere } from '../../measure/storms/storm.js';
+import type { MeasuringHost } from '../scenario/support-measure.js';
+
+const PREEMPT = '/sys/kernel/debug/sched/preempt';
+
+/** Asks the host; changes nothing. */
+export function measuringHost(arms: readonly Arm[]): MeasuringHost {
+  const { kernel, cpus, nodes, preemption } = hostFacts();
+  return {
+    runner: 'measure',
+    release: kernel,
+    preempt: preemption.model,
+    armsChoosePreempt: arms.every(({ settings }) => settings.some(({ path }) => path === PREEMPT)),
+    cpus,
+    nodes: nodes.length,
+    cannot: unsupportedHere,
+  };
+}
