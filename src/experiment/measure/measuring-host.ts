@@ -1,6 +1,8 @@
 /** What a scenario has to fit: this host, under the arms that it is measured with. */
 import type { Arm } from '../../measure/host/arms.js';
 import { hostFacts } from '../../measure/host/facts.js';
+import { KvmDevice } from '../../measure/kvm/device.js';
+import { Capability } from '../../measure/kvm/ioctls.js';
 import { unsupportedHere } from '../../measure/storms/storm.js';
 import type { MeasuringHost } from '../scenario/support-measure.js';
 
@@ -16,6 +18,21 @@ export function measuringHost(arms: readonly Arm[]): MeasuringHost {
     armsChoosePreempt: arms.every(({ settings }) => settings.some(({ path }) => path === PREEMPT)),
     cpus,
     nodes: nodes.length,
+    preFaults: canPreFault(),
     cannot: unsupportedHere,
   };
+}
+
+/** A KVM that cannot be opened is for the run to complain about. */
+function canPreFault(): boolean {
+  try {
+    const device = KvmDevice.open();
+    try {
+      return device.extension(Capability.PreFaultMemory) > 0;
+    } finally {
+      device.close();
+    }
+  } catch {
+    return false;
+  }
 }

@@ -37,6 +37,9 @@ function guestOf({ guest, storms, seed }: Scenario, cpus: readonly number[]): Gu
     access: guest.access,
     coveredRanges: coveredRanges({ guest, storms }),
     seed,
+    mapped: guest.mapped,
+    ...(guest.samples === undefined ? {} : { samples: 2 ** Math.ceil(Math.log2(guest.samples)) }),
+    ...(guest.samplesAbove === undefined ? {} : { sampleAboveNs: guest.samplesAbove }),
     ...(ksm === undefined ? {} : { afterWrite: ksm.afterWrite }),
     ...(ring ? { dirtyRing: DIRTY_RING } : {}),
   };

@@ -55,6 +55,16 @@ const storm = z.strictObject({
   notes: z.array(z.string()).describe('what this host does in its own way'),
 });
 
+const bit = z.literal([0, 1]);
+const samples = z.strictObject({
+  vcpu: z.array(count),
+  endNs: z.array(count).describe('CLOCK_MONOTONIC at its end, the clock of traces'),
+  durationNs: z.array(count),
+  gfn: z.array(count),
+  write: z.array(bit),
+  covered: z.array(bit).describe('1: in the range of a storm'),
+});
+
 /** What one run measured. */
 export const resultSchema: z.ZodType<RunResult> = z.strictObject({
   guest,
@@ -62,6 +72,9 @@ export const resultSchema: z.ZodType<RunResult> = z.strictObject({
     .strictObject({ covered: latency, uncovered: latency })
     .describe('single accesses, timed inside the guest, by whether a storm covers the page'),
   storms: z.array(storm),
+  samples: samples
+    .exactOptional()
+    .describe('single touches of the whole run, oldest first, one entry of each list for each'),
   kvm: z
     .record(z.string(), z.number())
     .describe('what KVM counted meanwhile (KVM_GET_STATS_FD); zeros left out'),

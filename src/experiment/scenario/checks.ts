@@ -47,6 +47,8 @@ function checkPolicy(scenario: ScenarioFields, complain: Complain): void {
 
 function checkGuest({ guest }: ScenarioFields, complain: Complain): void {
   const pages = guest.memory / PAGE_BYTES;
+  if (guest.samplesAbove !== undefined && guest.samples === undefined)
+    complain(['guest', 'samplesAbove'], 'says which samples are kept: write samples, how many');
   if (guest.slots > pages)
     complain(['guest', 'slots'], `more memslots than the ${pages} pages of the memory`);
   if (guest.vcpus > pages && guest.access.region === 'own') {

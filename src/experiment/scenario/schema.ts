@@ -8,6 +8,9 @@ import { COST_NAMES } from '../../simulate/costs/cost-table.js';
 import { duration, part, positiveDuration, share, size, unknownName, whole } from './fields.js';
 import { stormSchema } from './storm-schema.js';
 
+/** 32 bytes each, of every vCPU. */
+const MOST_SAMPLES = 2 ** 20;
+
 const KERNEL_NAMES = KERNELS.map(({ name }) => name);
 
 const machine = z.strictObject({
@@ -72,6 +75,18 @@ const guest = z.strictObject({
   backing: z.enum(['4KiB', 'thp', 'hugetlb']).default('4KiB').describe('pages of the host'),
   sharing: z.enum(['private', 'shared']).default('private').describe('anonymous memory, or a shared memfd'),
   prefault: z.boolean().default(true).describe('whether the host has all pages from the start'),
+  mapped: z
+    .boolean()
+    .default(false)
+    .describe('whether KVM maps all of it before the guest runs (KVM_PRE_FAULT_MEMORY)'),
+  samples: whole(1, MOST_SAMPLES)
+    .optional()
+    .describe(
+      'raw samples of touches that each vCPU keeps, the latest, or some more: a power of two; none if left out',
+    ),
+  samplesAbove: duration()
+    .optional()
+    .describe('which touches become samples: those that take so long or longer'),
   placement: z
     .enum(['first-touch', 'interleave', 'one-node'])
     .default('first-touch')

@@ -19,6 +19,7 @@ const host: MeasuringHost = {
   armsChoosePreempt: false,
   cpus: 2,
   nodes: 1,
+  preFaults: false,
   cannot: () => undefined,
 };
 
@@ -47,6 +48,15 @@ describe('what a real host cannot honour', () => {
     expect(measureNotes(scenario, unknown)).toContainEqual(
       expect.stringMatching(/^host.preempt: cannot tell/),
     );
+  });
+
+  it('is memory that is mapped in advance, where KVM cannot', () => {
+    const scenario = parseScenario(FILE.replace('vcpus: 2', 'vcpus: 2, mapped: true'));
+    expect(unsupported(scenario, { ...host, preFaults: true })).toEqual([]);
+    expect(unsupported(scenario, host)).toEqual([
+      expect.stringMatching(/^guest.mapped: this KVM has no KVM_PRE/),
+    ]);
+    expect(withoutUnsupported(scenario, host)?.guest.mapped).toBe(false);
   });
 
   it('is every policy, and every storm that the host says it cannot do', () => {

@@ -18,12 +18,14 @@ export interface MeasuringHost {
   readonly armsChoosePreempt: boolean;
   readonly cpus: number;
   readonly nodes: number;
+  /** Whether its KVM can map memory before a guest runs. */
+  readonly preFaults: boolean;
   /** What it cannot do of a storm; undefined: nothing. */
   cannot(storm: StormOf): string | undefined;
 }
 
 export function measureLimits(scenario: Scenario, host: MeasuringHost): Limit[] {
-  return [...kernelLimits(scenario, host), ...policyLimits(scenario)];
+  return [...kernelLimits(scenario, host), ...policyLimits(scenario), ...guestLimits(scenario, host)];
 }
 
 function kernelLimits({ host: { kernel, preempt }, namesKernel }: Scenario, host: MeasuringHost): Limit[] {
@@ -56,6 +58,12 @@ function isKernel(release: string, name: string): boolean {
   return (
     `v${release}`.startsWith(`${name}.`) || `v${release}` === name || `v${release}`.startsWith(`${name}-`)
   );
+}
+
+function guestLimits({ guest }: Scenario, host: MeasuringHost): Limit[] {
+  if (!guest.mapped || host.preFaults) return [];
+  const says = 'guest.mapped: this KVM has no KVM_PRE_FAULT_MEMORY (Linux 6.11 and later, with the TDP MMU)';
+  return [{ says, without: (rest) => ({ ...rest, guest: { ...rest.guest, mapped: false } }) }];
 }
 
 function policyLimits({ policy }: Scenario): Limit[] {

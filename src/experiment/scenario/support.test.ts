@@ -50,15 +50,15 @@ describe('what simulate cannot honour', () => {
   });
 
   it('is memory that the model does not know, which is then replaced', () => {
-    const guest = 'guest: { memory: 4MiB, vcpus: 2, backing: hugetlb, sharing: shared }';
+    const guest =
+      'guest: { memory: 4MiB, vcpus: 2, backing: hugetlb, sharing: shared, mapped: true, samples: 8 }';
     const scenario = parseScenario(FILE.replace(/guest: .*/, guest));
     expect(unsupported(scenario, 'simulate').map((each) => each.split(':', 1)[0])).toEqual(
-      expect.arrayContaining(['guest.backing', 'guest.sharing']),
+      expect.arrayContaining(['guest.backing', 'guest.sharing', 'guest.mapped', 'guest.samples']),
     );
-    expect(withoutUnsupported(scenario, 'simulate')?.guest).toMatchObject({
-      backing: 'thp',
-      sharing: 'private',
-    });
+    const rest = withoutUnsupported(scenario, 'simulate');
+    expect(rest?.guest).toMatchObject({ backing: 'thp', sharing: 'private', mapped: false });
+    expect(rest?.guest).not.toHaveProperty('samples');
   });
 
   it('is nothing for the scenarios of the incident', () => {

@@ -130,6 +130,14 @@ function memoryLimits({ guest }: Scenario): Limit[] {
     const says = 'guest.sharing: shared memory is not in the model, which has private';
     limits.push({ says, without: withGuest({ sharing: 'private' }) });
   }
+  if (guest.mapped) {
+    const says = 'guest.mapped: is not in the model (access.firstPass maps all, and is counted)';
+    limits.push({ says, without: withGuest({ mapped: false }) });
+  }
+  if (guest.samples !== undefined) {
+    const says = 'guest.samples: a simulated run has all touches in its trace (--trace)';
+    limits.push({ says, without: withoutSamples });
+  }
   if (guest.memory > MOST_MEMORY) {
     const gib = Math.ceil(guest.memory / 2 ** 30);
     limits.push({
@@ -137,4 +145,9 @@ function memoryLimits({ guest }: Scenario): Limit[] {
     });
   }
   return limits;
+}
+
+function withoutSamples(scenario: Scenario): Scenario {
+  const { samples, samplesAbove, ...guest } = scenario.guest;
+  return samples === undefined && samplesAbove === undefined ? scenario : { ...scenario, guest };
 }

@@ -1,12 +1,11 @@
 /** From what guest and storms counted in the phases that count, to figures. */
-import { Histogram } from '../guest/histogram.js';
-import { bucketStart, BUCKETS } from '../guest/histogram.js';
+import { bucketStart, BUCKETS, Histogram } from '../guest/histogram.js';
 import { differenceOfStats, sumOfStats } from '../kvm/stats.js';
 import { Latencies } from '../storms/latencies.js';
 import type { StormCounts } from '../storms/counts.js';
-import type { GuestSnapshot, VcpuSnapshot } from '../types.js';
+import type { GuestSnapshot, Sample, VcpuSnapshot } from '../types.js';
 import type { RunPlan } from './plan.js';
-import type { LatencyDistribution, RunResult, StormResult } from './result.js';
+import type { LatencyDistribution, RunResult, SampleColumns, StormResult } from './result.js';
 
 /** One phase that counts, at its begin and its end. */
 export interface CountedPhase {
@@ -21,7 +20,12 @@ export interface CountedPhase {
   }[];
 }
 
-export function resultOf({ guest: { vcpus, timed } }: RunPlan, phases: readonly CountedPhase[]): RunResult {
+/** @param samples that were kept, oldest first; undefined: none were asked for */
+export function resultOf(
+  { guest: { vcpus, timed } }: RunPlan,
+  phases: readonly CountedPhase[],
+  samples?: readonly Sample[],
+): RunResult {
   const countedNs = sum(phases, ({ before, after }) => after.guest.atNs - before.guest.atNs);
   const each = Array.from({ length: vcpus }, (_, vcpu) => vcpuOf(phases, vcpu, timed ?? true));
   const touches = sum(each, (vcpu) => vcpu.touches);
@@ -53,7 +57,19 @@ export function resultOf({ guest: { vcpus, timed } }: RunPlan, phases: readonly 
       uncovered: cyclesDistribution(merged('uncovered'), tscKhz),
     },
     storms: stormsOf(phases, countedNs),
+    ...(samples === undefined ? {} : { samples: columnsOf(samples) }),
     kvm: kvmOf(phases),
+  };
+}
+
+function columnsOf(samples: readonly Sample[]): SampleColumns {
+  return {
+    vcpu: samples.map(({ vcpu }) => vcpu),
+    endNs: samples.map(({ endNs }) => Math.round(endNs)),
+    durationNs: samples.map(({ durationNs }) => Math.round(durationNs)),
+    gfn: samples.map(({ gfn }) => gfn),
+    write: samples.map(({ write }) => (write ? 1 : 0)),
+    covered: samples.map(({ covered }) => (covered ? 1 : 0)),
   };
 }
 

@@ -26,11 +26,26 @@ export interface RunResult {
    */
   readonly touches: { readonly covered: LatencyDistribution; readonly uncovered: LatencyDistribution };
   readonly storms: readonly StormResult[];
+  /** Single touches, oldest first, where the scenario asks for them: the whole run's, whatever counts. */
+  readonly samples?: SampleColumns;
   /**
    * What KVM counted meanwhile (KVM_GET_STATS_FD), the VM's and its vCPUs' together; what stayed 0 is left
    * out.
    */
   readonly kvm: Readonly<Record<string, number>>;
+}
+
+/** One entry of each for each touch. */
+export interface SampleColumns {
+  readonly vcpu: readonly number[];
+  /** CLOCK_MONOTONIC at its end, ns: the clock of traces. */
+  readonly endNs: readonly number[];
+  readonly durationNs: readonly number[];
+  readonly gfn: readonly number[];
+  /** 1: it wrote. */
+  readonly write: readonly number[];
+  /** 1: in the range of a storm. */
+  readonly covered: readonly number[];
 }
 
 export interface GuestResult {

@@ -62,7 +62,8 @@ export async function runOnce(
     await recorder?.end();
     for (const storm of storms.splice(0).toReversed()) await storm.stop();
     await guest.stop();
-    return { result: resultOf(plan, counted), interrupted: signal?.aborted === true };
+    const samples = plan.guest.samples === undefined ? undefined : guest.samples();
+    return { result: resultOf(plan, counted, samples), interrupted: signal?.aborted === true };
   } finally {
     for (const storm of storms) await storm.stop().catch(() => undefined);
     await guest.close();
