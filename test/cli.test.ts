@@ -153,10 +153,11 @@ describe('wrong input gets one line and exit code 2', () => {
 });
 
 describe('help', () => {
-  it('shows a worked example for every command', () => {
-    for (const command of ['explain', 'convert', 'study', 'simulate', 'doctor']) {
+  it('shows a worked example for every command, in 80 columns', () => {
+    for (const command of ['explain', 'convert', 'study', 'simulate', 'doctor', 'measure']) {
       const { code, out } = faultline(command, '--help');
       expect(code).toBe(0);
+      expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
       expect(out).toMatch(/Example: /);
     }
     expect(faultline().code).toBe(0);

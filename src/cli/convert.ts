@@ -3,6 +3,7 @@
  */
 import { Option, type Command } from 'commander';
 import { addFilters, type FilterOptions } from './filters.js';
+import { helpText } from './help-text.js';
 
 const FORMATS = ['text', 'dat', 'perfetto', 'chrome', 'parquet'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -37,7 +38,7 @@ export function addConvert(program: Command): void {
     .option('--ns', 'text: time stamps in nanoseconds')
     .option('--json', 'print what was written as JSON');
   addFilters(command)
-    .addHelpText('after', EXAMPLE)
+    .addHelpText('after', helpText(EXAMPLE))
     .action(async (input: string, output: string, options: ConvertOptions) => {
       const { runConvert } = await import('./run-convert.js');
       await runConvert(input, output, options);

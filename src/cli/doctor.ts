@@ -2,6 +2,7 @@
  * `faultline doctor`: what this machine can do, and what a killed run has left on it.
  */
 import type { Command } from 'commander';
+import { helpText } from './help-text.js';
 
 export interface DoctorOptions {
   restore?: boolean;
@@ -22,7 +23,7 @@ export function addDoctor(program: Command): void {
     .description('say what this machine can measure and what is missing')
     .option('--restore', 'put back what a run that was killed has left changed on this host')
     .option('--json', 'one JSON object on stdout: docs/doctor.md describes it')
-    .addHelpText('after', EXAMPLE)
+    .addHelpText('after', helpText(EXAMPLE))
     .action(async (options: DoctorOptions) => {
       const { runDoctor } = await import('./run-doctor.js');
       runDoctor(options);

@@ -3,6 +3,7 @@
  */
 import { Option, type Command } from 'commander';
 import { addFilters } from './filters.js';
+import { helpText } from './help-text.js';
 import type { ExplainCommandOptions } from './run-explain.js';
 
 const PREEMPT = ['none', 'voluntary', 'full', 'lazy', 'rt'];
@@ -27,7 +28,7 @@ export function addExplain(program: Command): void {
     .addOption(new Option('--preempt <model>', 'its preemption model, which no file tells').choices(PREEMPT))
     .option('--top <n>', 'rows in lists of episodes, invalidations and locks', '20');
   addFilters(command)
-    .addHelpText('after', EXAMPLE)
+    .addHelpText('after', helpText(EXAMPLE))
     .action(async (files: string[], options: ExplainCommandOptions) => {
       const { runExplain } = await import('./run-explain.js');
       await runExplain(files, options);

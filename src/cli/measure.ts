@@ -4,6 +4,7 @@
 import { Option, type Command } from 'commander';
 import { scenarioNames } from '../experiment/scenario/scenario-names.js';
 import { TRACE_LEVELS, type TraceLevel } from '../measure/tracing/levels.js';
+import { helpText } from './help-text.js';
 
 export interface MeasureOptions {
   arm?: string[];
@@ -57,7 +58,7 @@ export function addMeasure(program: Command): void {
     .option('--out <folder>', 'where to write (default: a new folder in out/measure)')
     .option('--lenient', 'leave out what cannot be measured here instead of stopping')
     .option('--json', 'one JSON object on stdout, the recording: docs/measure.md describes it')
-    .addHelpText('after', EXAMPLE)
+    .addHelpText('after', helpText(EXAMPLE))
     .action(async (scenario: string | undefined, options: MeasureOptions) => {
       const { runMeasure } = await import('./run-measure.js');
       await runMeasure(scenario, options);

@@ -3,6 +3,7 @@
  */
 import { Option, type Command } from 'commander';
 import { scenarioNames } from '../experiment/scenario/scenario-names.js';
+import { helpText } from './help-text.js';
 
 export interface SimulateOptions {
   kernel?: string;
@@ -64,7 +65,7 @@ export function addSimulate(program: Command): void {
     .option('--explain-costs', 'print what everything costs and where the number comes from, and stop')
     .option('--list-policies', 'print every policy with its values, and stop')
     .option('--list-kernels', 'print every kernel with what it changed, and stop')
-    .addHelpText('after', EXAMPLE)
+    .addHelpText('after', helpText(EXAMPLE))
     .action(async (scenario: string | undefined, options: SimulateOptions) => {
       if (options.listPolicies === true || options.listKernels === true || options.explainCosts === true) {
         const { printLists } = await import('./simulate-lists.js');

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import type { StudyResult } from '../experiment/run-study.js';
 import { studyNames } from '../experiment/study-names.js';
 import { Progress } from './progress.js';
+import { helpText } from './help-text.js';
 import { printJson, terminalOptions } from './terminal.js';
 import { version } from './version.js';
 
@@ -28,7 +29,7 @@ export function addStudy(program: Command): void {
     .argument('[name]', 'a study that comes with Faultline, or a .yaml file', 'seed')
     .option('--out <folder>', 'where to write (default: out/NAME)')
     .option('--json', 'one JSON object on stdout: docs/study.md describes it')
-    .addHelpText('after', EXAMPLE)
+    .addHelpText('after', helpText(EXAMPLE))
     .action(run);
 }
 
