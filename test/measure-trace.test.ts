@@ -14,6 +14,7 @@ import { readTrace } from '../src/files/open-trace.js';
 import { repositoryRoot, requires } from './requires.js';
 import { faultlineIn } from './support/faultline.js';
 import { hostToItself } from './support/host-to-itself.js';
+import { mountTracefs, unmountTracefs } from './support/tracefs.js';
 
 const { describe, it } = requires('kvm', 'tracing');
 const { it: itTraceCmd } = requires('kvm', 'tracing', 'trace-cmd');
@@ -147,20 +148,43 @@ describe('what ends a run with --trace', () => {
     expect(tracefs()).toEqual(before);
   });
 
+  it('somebody who uses tracefs keeps it mounted, and no run waits for them', async () => {
+    const args = [...SMALL, '--trace', 'light', '--out', 'shared'];
+    const main = join(repositoryRoot, 'dist', 'cli', 'main.js');
+    const run = spawn(process.execPath, [main, 'measure', 'quiet', ...args], { cwd: folder });
+    let out = '';
+    run.stdout.on('data', (data: Buffer) => (out += data.toString()));
+    while (!existsSync(INSTANCES) && run.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    const other = spawn('sleep', ['60'], { cwd: INSTANCES });
+    await once(run, 'close');
+    try {
+      expect(run.exitCode).toBe(0);
+      if (before === undefined)
+        expect(out.replaceAll(/\s+/g, ' ')).toContain('is used by others, and stays mounted');
+      expect(tracefs()).toEqual(before ?? []);
+      expect(JSON.parse(faultline('doctor', '--restore', '--json').out)).toEqual({
+        version: 1,
+        restored: [],
+      });
+    } finally {
+      other.kill();
+      await once(other, 'close');
+      if (before === undefined) unmountTracefs();
+    }
+  });
+
   it('an instance whose journal was deleted is removed by doctor --restore', () => {
     // No process has this number.
     const stale = `${INSTANCES}/faultline-4194305`;
-    const mounted =
-      before !== undefined ||
-      spawnSync('mount', ['-t', 'tracefs', 'nodev', '/sys/kernel/tracing']).status === 0;
-    expect(mounted).toBe(true);
+    const unmount = mountTracefs();
     try {
       mkdirSync(stale);
       expect(faultline('doctor', '--restore').out).toBe(`restored: instance ${stale}: removed\n`);
       expect(existsSync(stale)).toBe(false);
     } finally {
       if (existsSync(stale)) rmdirSync(stale);
-      if (before === undefined) spawnSync('umount', ['/sys/kernel/tracing']);
+      unmount();
     }
   });
 });

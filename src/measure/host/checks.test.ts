@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
 import { requires } from '../../../test/requires.js';
+import { hostToItself } from '../../../test/support/host-to-itself.js';
+import { withTracefs } from '../../../test/support/tracefs.js';
 import { canMeasure, hostChecks, type Check } from './checks.js';
 import { readKnobs } from './facts/knobs.js';
 
@@ -14,6 +16,8 @@ function named(checks: readonly Check[], name: string): Check {
   return check;
 }
 
+hostToItself();
+withTracefs();
 afterEach(() => process.seteuid?.(process.getuid?.() ?? 0));
 
 it('every part has one line; what is not there says what that means', () => {

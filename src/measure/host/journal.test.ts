@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requires } from '../../../test/requires.js';
 import { hostToItself } from '../../../test/support/host-to-itself.js';
+import { mountTracefs, TRACEFS } from '../../../test/support/tracefs.js';
 import { MachineError } from '../../trace/errors.js';
 import { Journal, restoreLeftovers } from './journal.js';
 import { journalFile } from './journal-file.js';
@@ -299,10 +300,11 @@ describe('leftovers', () => {
   });
 });
 
-const traced = requires('tracefs');
+const traced = requires('tracing');
 
 traced.it('an instance of tracefs goes, with files of it open', () => {
-  const path = `/sys/kernel/tracing/instances/faultline-test-${process.pid}`;
+  const unmount = mountTracefs();
+  const path = `${TRACEFS}/instances/faultline-test-${process.pid}`;
   withJournal((journal) => {
     journal.register({ kind: 'tracefs-instance', path });
     mkdirSync(path);
@@ -310,4 +312,5 @@ traced.it('an instance of tracefs goes, with files of it open', () => {
     expect(journal.close()).toEqual([{ what: `instance ${path}`, outcome: 'restored', detail: 'removed' }]);
   });
   expect(existsSync(path)).toBe(false);
+  unmount();
 });

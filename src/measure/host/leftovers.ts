@@ -47,6 +47,9 @@ export function removeLeftover({ leftover, startTime }: Registration, sameBoot: 
       ? { what, outcome: 'restored', detail: leftover.kind === 'process' ? 'ended' : 'removed' }
       : { what, outcome: 'unchanged', detail: 'was gone' };
   } catch (error) {
+    // Nothing of ours is in it any more, so it is somebody else's now.
+    if (leftover.kind === 'mount' && isBusy(error))
+      return { what, outcome: 'foreign', detail: 'is used by others, and stays mounted' };
     return { what, outcome: 'failed', detail: error instanceof Error ? error.message : String(error) };
   }
 }
@@ -100,13 +103,13 @@ function whileBusy(action: () => void): void {
       action();
       return;
     } catch (error) {
-      const busy = error instanceof SystemError ? error.is('EBUSY') : isBusy(error);
-      if (!busy || Date.now() > end) throw error;
+      if (!isBusy(error) || Date.now() > end) throw error;
     }
   }
 }
 
-const isBusy = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'EBUSY';
+const isBusy = (error: unknown): boolean =>
+  error instanceof SystemError ? error.is('EBUSY') : (error as NodeJS.ErrnoException).code === 'EBUSY';
 
 /** A process at its end may have files of the instance open, in threads that it cannot ask to close them. */
 function closeOwnFiles(folder: string): void {

@@ -9,6 +9,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect } from 'vitest';
+import { hostToItself } from '../../../test/support/host-to-itself.js';
+import { withTracefs } from '../../../test/support/tracefs.js';
 import { requires, sharedFolder } from '../../../test/requires.js';
 import { eventTable, findEvent } from './index.js';
 import type { EventDef, FieldDef, FieldType } from './types.js';
@@ -175,26 +177,32 @@ const formatFile = (event: EventDef): string =>
 const layoutsRead = ['v5.10', 'v6.1', 'v6.12', 'v6.18', 'v7.2', 'v7.3'].map(versionNumber);
 const strict = layoutsRead.includes(hostVersion);
 
-const host = requires('tracefs');
+const host = requires('tracing');
 
 host.describe('formats of this host’s tracefs', () => {
-  const present = eventTable.filter((event) => existsSync(formatFile(event)));
+  hostToItself();
+  withTracefs();
+  const present = (): EventDef[] => eventTable.filter((event) => existsSync(formatFile(event)));
 
-  host.it.each(present.map((event) => [`${event.system}:${event.name}`, event] as const))(
-    '%s',
-    (_, event) => {
+  host.it('are those of the table', () => {
+    const events = present();
+    expect(events.length).toBeGreaterThan(50);
+    for (const event of events) {
       const format = readFileSync(formatFile(event), 'utf8');
       if (strict) {
         compare(event, format, hostVersion);
         compareText(event, format);
       }
       const known = new Set(event.fields.map((field) => field.name));
-      expect(realFields(format).some((field) => known.has(field.name))).toBe(true);
-    },
-  );
+      expect([event.name, realFields(format).some((field) => known.has(field.name))]).toEqual([
+        event.name,
+        true,
+      ]);
+    }
+  });
 
   host.it('has no event that the table says this kernel lacks', () => {
-    const wrong = present.filter((event) => strict && !covers(event, hostVersion));
+    const wrong = present().filter((event) => strict && !covers(event, hostVersion));
     expect(wrong.map((event) => event.name)).toEqual([]);
   });
 });
