@@ -8,6 +8,7 @@ import { addConvert } from './convert.js';
 import { addDocs } from './docs.js';
 import { addDoctor } from './doctor.js';
 import { addExplain } from './explain.js';
+import { addKernels } from './kernels.js';
 import { addMeasure } from './measure.js';
 import { addSimulate } from './simulate.js';
 import { addStudy } from './study.js';
@@ -24,7 +25,7 @@ const program = new Command('faultline')
   .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'faultline: ')) })
   .exitOverride();
 
-for (const add of [addStudy, addExplain, addSimulate, addMeasure, addConvert, addDoctor, addDocs])
+for (const add of [addStudy, addExplain, addSimulate, addMeasure, addKernels, addConvert, addDoctor, addDocs])
   add(program);
 
 /** A reader that closed the pipe (`| head`) has seen enough. */

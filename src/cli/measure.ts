@@ -14,6 +14,10 @@ export interface MeasureOptions {
   until?: string;
   out?: string;
   trace: TraceLevel;
+  kernel?: string;
+  preempt?: string;
+  cpus?: string;
+  nodes?: string;
   lenient?: boolean;
   json?: boolean;
 }
@@ -26,7 +30,11 @@ machine can do, and puts back what a killed run has left changed.
 Example: what KSM does to a guest whose memory is given back, on this kernel
   faultline measure madvise-page --arm ksm=off --arm ksm=on --repeat 10
   faultline measure uncovered --set duration=2s --trace light --out uncovered
-  faultline explain uncovered`;
+  faultline explain uncovered
+
+Example: the yield of mmu_lock switched on and off under one kernel, in a VM
+  faultline measure ksm-and-numa --kernel 6.12 --set guest.memory=64MiB \\
+    --set guest.vcpus=2 --arm preempt=full --arm preempt=voluntary --trace full`;
 
 export function addMeasure(program: Command): void {
   const collect = (value: string, list: string[] = []): string[] => [...list, value];
@@ -55,6 +63,13 @@ export function addMeasure(program: Command): void {
         .choices(TRACE_LEVELS)
         .default('none'),
     )
+    .option(
+      '--kernel <name>',
+      'in the bench VM, under this kernel (faultline kernels); also --arm kernel=NAME',
+    )
+    .option('--preempt <model>', 'with --kernel: preempt= on its command line')
+    .option('--cpus <n>', "with --kernel: CPUs of the VM (default: this host's)")
+    .option('--nodes <n>', "with --kernel: NUMA nodes of the VM (default: those of the scenario's machine)")
     .option('--out <folder>', 'where to write (default: a new folder in out/measure)')
     .option('--lenient', 'leave out what cannot be measured here instead of stopping')
     .option('--json', 'one JSON object on stdout, the recording: docs/measure.md describes it')

@@ -23,6 +23,13 @@ export class Progress {
     process.stderr.write(`\r\x1b[K${this.what} ${count}`);
   }
 
+  /** What goes on now, where there is nothing to count. */
+  say(what: string): void {
+    if (!process.stderr.isTTY) return;
+    this.#visible = true;
+    process.stderr.write(`\r\x1b[K${this.what}: ${what}`);
+  }
+
   /** Remove the line. */
   end(): void {
     if (this.#visible) process.stderr.write('\r\x1b[K');

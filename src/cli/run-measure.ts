@@ -11,6 +11,7 @@ import { reportOf } from '../experiment/recording/report.js';
 import type { Recording } from '../experiment/recording/schema.js';
 import { measureNotes } from '../experiment/scenario/support-measure.js';
 import { supportedPart } from '../experiment/scenario/support.js';
+import { choosesKernel } from '../experiment/vm/vm-arms.js';
 import { parseArm, unsupportedArm, type Arm } from '../measure/host/arms.js';
 import { renderMeasurement } from '../report/index.js';
 import { InputError, MachineError } from '../trace/errors.js';
@@ -26,6 +27,12 @@ const INTERRUPTED = 130;
 const MOST_REPEATS = 10_000;
 
 export async function runMeasure(name: string | undefined, options: MeasureOptions): Promise<void> {
+  if (choosesKernel(options.arm ?? [], options.kernel)) {
+    const { runMeasureInVm } = await import('./run-measure-vm.js');
+    await runMeasureInVm(name, options, repeatsFrom(options.repeat));
+    return;
+  }
+  expectNoVm(options);
   const arms = armsFrom(options.arm);
   const host = measuringHost(arms);
   const { scenario, leftOut } = supportedPart(scenarioFrom(name, options), host, options.lenient === true);
@@ -73,6 +80,12 @@ export async function runMeasure(name: string | undefined, options: MeasureOptio
     progress.end();
     process.off('SIGINT', onInterrupt);
   }
+}
+
+function expectNoVm({ preempt, cpus, nodes }: MeasureOptions): void {
+  const given = Object.entries({ preempt, cpus, nodes }).find(([, value]) => value !== undefined);
+  if (given)
+    throw new InputError('is of the bench VM: name a kernel with --kernel', { field: `--${given[0]}` });
 }
 
 /** recording.json and the traces beside it. */

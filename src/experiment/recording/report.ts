@@ -56,8 +56,17 @@ function guestOf({ guest }: Recording['scenario']['fields']): string {
   return `${plural(vcpus ?? 0, 'vCPU')}, ${formatCount((memory ?? 0) / 2 ** 20)} MiB`;
 }
 
-function hostFacts({ host }: Recording): [string, string][] {
-  return [['host', host.kernel]];
+function hostFacts({ host, machine }: Recording): [string, string][] {
+  return [
+    ['host', host.kernel],
+    ...(machine === undefined ? [] : [['machine', machineOf(machine)] as [string, string]]),
+  ];
+}
+
+function machineOf({ isEmulated, qemu, cpus, nodes }: NonNullable<Recording['machine']>): string {
+  const how = isEmulated ? 'emulated processor: compare counts and shares, not times' : 'nested KVM';
+  const where = nodes > 1 ? `, ${plural(nodes, 'node')}` : '';
+  return `bench VM of ${plural(cpus, 'CPU')}${where}, QEMU ${qemu}; ${how}`;
 }
 
 function traceFacts({ traceLevel, runs }: Recording): [string, string][] {

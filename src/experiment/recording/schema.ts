@@ -29,6 +29,24 @@ const host = z
   })
   .describe('facts about the machine, read before the first run');
 
+const machine = z
+  .strictObject({
+    kind: z.literal('bench-vm'),
+    isEmulated: z.boolean().describe('no processor ran it: counts and shares mean something, times do not'),
+    qemu: z.string().describe('version'),
+    cpus: count,
+    nodes: count,
+    memoryMiB: count,
+    kernel: z.strictObject({
+      name: z.string(),
+      sha256: z.string().describe('of its bzImage'),
+      from: texts.describe('packages with versions, or files'),
+      changes: texts.describe('edits and patches, where it was built'),
+    }),
+    options: texts.describe('on its command line'),
+  })
+  .describe('where it was measured, when that was not the host itself');
+
 const setting = z.strictObject({ path: z.string(), before: z.string(), value: z.string() });
 
 const arm = z.strictObject({
@@ -85,6 +103,7 @@ export const recordingSchema = z.strictObject({
     .describe('interrupted: by Ctrl-C; unfinished: it was killed, and this is what was written by then'),
   scenario,
   host,
+  machine: machine.exactOptional(),
   knobs: z
     .strictObject({ before: z.record(z.string(), z.string()), after: z.record(z.string(), z.string()) })
     .describe('settings of the host, by file, before the first run and after everything was put back'),

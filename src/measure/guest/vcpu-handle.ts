@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { MachineError } from '../../trace/errors.js';
 import type { Vcpu } from '../kvm/vcpu.js';
 import type { ExitCounts, Sample, Stall, VcpuSnapshot } from '../types.js';
 import { BUCKETS, Histogram } from './histogram.js';
@@ -150,7 +151,7 @@ export class VcpuHandle {
   }
 
   #fail(error: Error): void {
-    this.#failure = new Error(`vCPU ${this.vcpu.id}: ${error.message}`, { cause: error });
+    this.#failure = new MachineError(`vCPU ${this.vcpu.id}: ${error.message}`);
     for (const waiter of this.#waiting.splice(0)) waiter.reject(this.#failure);
   }
 

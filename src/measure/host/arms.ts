@@ -25,6 +25,9 @@ interface Switch {
   readonly values: Readonly<Record<string, string>>;
 }
 
+/** The arm that changes nothing. */
+const AS_IS = 'as-is';
+
 const same = (...values: string[]): Record<string, string> =>
   Object.fromEntries(values.map((value) => [value, value]));
 
@@ -66,6 +69,7 @@ const FORMS =
  * @throws InputError for a name or value that there is not, on any host
  */
 export function parseArm(text: string, field = '--arm'): Arm {
+  if (text === AS_IS) return { name: text, settings: [] };
   const settings = text.split(',').map((part) => parseSetting(part.trim(), field));
   const twice = settings.find(({ path }, i) => settings.findIndex((each) => each.path === path) !== i);
   if (twice) throw new InputError(`"${text}" sets ${twice.path} twice`, { field });
