@@ -1,6 +1,6 @@
 /**
- * Goal: another kernel, booted in QEMU, measures as this host does: arms switched live, recordings brought home and
- * explained; and whatever stops a VM is said with its console, and leaves nothing.
+ * Goal: another kernel, booted in QEMU, measures as this host does: arms switched live, recordings brought
+ * home and explained; and whatever stops a VM is said with its console, and leaves nothing.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,7 +1,8 @@
 /**
- * The tables of docs/findings/kernel-matrix.md: three scenarios under three kernels with the preemption models that
- * each can switch to, in the bench VM, every run traced and explained. Recordings go to a folder and are used again
- * when they are there: `node bench/findings/kernel-matrix.mjs out/kernel-matrix` goes on where it was stopped.
+ * The tables of docs/findings/kernel-matrix.md: three scenarios under three kernels with the preemption
+ * models that each can switch to, in the bench VM, every run traced and explained. Recordings go to a
+ * folder and are used again when they are there: `node bench/findings/kernel-matrix.mjs out/kernel-matrix`
+ * goes on where it was stopped.
  *
  * Needs `faultline kernels add 6.1`, `6.12` and `7.2`, QEMU, and half an hour.
  */

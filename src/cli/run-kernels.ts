@@ -2,7 +2,9 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { addKernel } from '../measure/kernels/add-kernel.js';
+import { buildKernel } from '../measure/kernels/build.js';
 import { addDebianKernel } from '../measure/kernels/debian.js';
+import { EDITS } from '../measure/kernels/edits.js';
 import {
   cachedKernels,
   kernelsFolder,
@@ -11,8 +13,11 @@ import {
 } from '../measure/kernels/kernel-cache.js';
 import { renderEntries } from '../report/index.js';
 import { InputError } from '../trace/errors.js';
-import type { AddKernelOptions } from './kernels.js';
+import type { AddKernelOptions, BuildKernelOptions } from './kernels.js';
 import { printJson, terminalOptions } from './terminal.js';
+
+/** Interrupted by Ctrl-C, as a shell tells it. */
+const INTERRUPTED = 130;
 
 export function listKernels(json: boolean): void {
   const kernels = cachedKernels();
@@ -41,10 +46,7 @@ function entry({ name, release, source, addedAt }: CachedKernel) {
 export async function runAddKernel(what: string, options: AddKernelOptions): Promise<void> {
   const kernel = await (isFile(what, options) ? addFiles(what, options) : addDebian(what, options));
   if (options.json === true) printJson({ version: 1, kernel });
-  else
-    process.stdout.write(
-      `added ${kernel.name} (${kernel.release}): faultline measure SCENARIO --kernel ${kernel.name}\n`,
-    );
+  else process.stdout.write(addedLine(kernel));
 }
 
 const isFile = (what: string, { modules }: AddKernelOptions): boolean =>
@@ -74,6 +76,42 @@ function addDebian(version: string, { name, mirror }: AddKernelOptions): Promise
     onStep: (what) => void (show && process.stderr.write(`${what} ...\n`)),
   });
 }
+
+export async function runBuildKernel(tree: string, options: BuildKernelOptions): Promise<void> {
+  if (options.edit?.includes('list') === true) {
+    const entries = EDITS.map(({ name, does, from, to }) => ({
+      name,
+      facts: [`${from} to ${to}`],
+      text: does,
+    }));
+    process.stdout.write(renderEntries([{ title: 'Edits', columns: false, entries }], terminalOptions()));
+    return;
+  }
+  const show = process.stderr.isTTY;
+  const abort = new AbortController();
+  const onInterrupt = (): void => abort.abort();
+  process.once('SIGINT', onInterrupt);
+  try {
+    const kernel = await buildKernel({
+      tree,
+      edits: options.edit ?? [],
+      patches: options.patch ?? [],
+      name: options.name,
+      signal: abort.signal,
+      onStep: (what) => void (show && process.stderr.write(`${what} ...\n`)),
+    });
+    if (options.json === true) printJson({ version: 1, kernel });
+    else process.stdout.write(addedLine(kernel));
+  } catch (error) {
+    if (!abort.signal.aborted) throw error;
+    process.exitCode = INTERRUPTED;
+  } finally {
+    process.off('SIGINT', onInterrupt);
+  }
+}
+
+const addedLine = ({ name, release }: CachedKernel): string =>
+  `added ${name} (${release}): faultline measure SCENARIO --kernel ${name}\n`;
 
 export function runRemoveKernel(name: string): void {
   const { release } = removeKernel(name);

@@ -21,9 +21,11 @@ const INTERRUPTED = 130;
 /** Beside the guest's memory: the kernel, this program, buffers of traces. */
 const SPARE_MIB = 1280;
 const MOST_CPUS = 64;
-/** What a run takes where a processor is emulated: so many times its length, and this to begin and end, ms. */
+/**
+ * What a run takes where a processor is emulated: so many times its length, and this to begin and end, ms.
+ */
 const SLOWNESS = 10;
-const PER_RUN_MS = 60_000;
+const PER_RUN_MS = 30_000;
 /** With the warm-up, and runs that are made again. */
 const RUNS_FOR_EACH = 3;
 
@@ -91,7 +93,10 @@ function argumentsInside(name: string, options: MeasureOptions): string[] {
   const isFile = /\.ya?ml$/.test(name);
   return [
     isFile ? resolve(name) : name,
-    ...['--repeat', options.repeat, '--trace', options.trace],
+    '--repeat',
+    options.repeat,
+    '--trace',
+    options.trace,
     ...(options.set ?? []).flatMap((set) => ['--set', set]),
     ...(options.seed === undefined ? [] : ['--seed', options.seed]),
     ...(options.until === undefined ? [] : ['--until', options.until]),

@@ -18,7 +18,7 @@ export interface Invalidations {
   readonly lastEvent: Uint32Array;
   /** First event of the task that cannot belong to it; NONE when the trace ends first. */
   readonly endEvent: Uint32Array;
-  /** The end was recorded (faultline:invalidate_end), not inferred. */
+  /** The end was recorded (faultline:invalidate_end, or a probe), not inferred. */
   readonly exactEnd: Uint8Array;
   /** Host virtual pages, end excluded. */
   readonly pageStart: Float64Array;
@@ -53,6 +53,8 @@ const ROLES = {
   contention_end: Role.lockEnd,
   sched_switch: Role.switch,
   'faultline:invalidate_end': Role.end,
+  // A probe where the kernel enters it: the end is inside, and nothing of the task lies between.
+  kvm_mmu_notifier_invalidate_range_end: Role.end,
 } as const;
 
 /**

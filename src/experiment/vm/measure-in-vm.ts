@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, renameSync, rmSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeFolder } from '../../files/output-file.js';
-import { runInVm, type VmResult } from '../../measure/bench-vm/bench-vm.js';
+import { runInVm, vmMachine, type VmResult } from '../../measure/bench-vm/bench-vm.js';
 import { OUT, type Stage } from '../../measure/bench-vm/init-script.js';
 import type { VmShape } from '../../measure/bench-vm/qemu.js';
 import { Journal } from '../../measure/host/journal.js';
@@ -40,7 +40,8 @@ export interface VmRecording {
 
 /**
  * @throws InputError what the program inside says is wrong with the scenario
- * @throws MachineError when a kernel does not boot or cannot measure; recordings that were complete by then stay
+ * @throws MachineError when a kernel does not boot or cannot measure; recordings that were complete by then
+ *   stay
  */
 export async function measureInVm(request: VmRequest): Promise<VmRecording[]> {
   const lock = RunLock.acquire(request.command.join(' '));
@@ -73,6 +74,7 @@ async function underKernel(
   makeFolder(request.folder);
   const folder = join(request.folder, `.vm-${kernel.name}.${process.pid}.partial`);
   const registered = journal.register({ kind: 'folder', path: folder });
+  const from = join(folder, RECORDING);
   try {
     const result = await runInVm({
       kernel,
@@ -92,7 +94,11 @@ async function underKernel(
       onChild: (pid) => void journal.register({ kind: 'process', pid }),
     });
     if (!request.signal.aborted) complain(result, kernel.name);
-    return await bringHome(join(folder, RECORDING), home, request, kernel, result);
+    return await bringHome(from, home, request, kernel, result.machine);
+  } catch (error) {
+    // Runs that were complete when the kernel died are worth keeping.
+    if (error instanceof MachineError) await bringHome(from, home, request, kernel, undefined);
+    throw error;
   } finally {
     rmSync(folder, { recursive: true, force: true });
     registered.gone();
@@ -106,7 +112,8 @@ function complain({ exit, errors }: VmResult, kernel: string): void {
     .split('\n')
     .map((line) => line.replace(/^faultline: /, ''))
     .filter((line) => !line.startsWith('left out: '));
-  const text = `under kernel ${kernel}: ${said.join('; ') || `the program inside ended with exit code ${exit ?? 'none'}`}`;
+  const what = said.join('; ') || `the program inside ended with exit code ${exit ?? 'none'}`;
+  const text = `under kernel ${kernel}: ${what}`;
   throw exit === Exit.badInput ? new InputError(text) : new MachineError(text);
 }
 
@@ -114,9 +121,9 @@ function complain({ exit, errors }: VmResult, kernel: string): void {
 async function bringHome(
   from: string,
   home: string,
-  { kernelOptions, command, signal }: VmRequest,
+  { kernelOptions, command, signal, shape }: VmRequest,
   kernel: KernelArms['kernel'],
-  { machine }: VmResult,
+  machine: VmResult['machine'] | undefined,
 ): Promise<Recording | undefined> {
   const file = join(from, 'recording.json');
   if (!existsSync(file)) return undefined;
@@ -124,7 +131,7 @@ async function bringHome(
   makeFolder(home);
   const traces = new Set(recording.runs.flatMap(({ trace }) => trace?.file ?? []));
   for (const name of readdirSync(from)) if (traces.has(name)) renameSync(join(from, name), join(home, name));
-  const { version, accelerator, cpus, nodes, memoryMiB } = machine;
+  const { version, accelerator, cpus, nodes, memoryMiB } = machine ?? vmMachine(shape);
   const whole: Recording = {
     ...recording,
     command: [...command],

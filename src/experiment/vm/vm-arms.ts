@@ -17,7 +17,7 @@ export interface VmArm {
 }
 
 /** An arm that changes nothing. */
-export const AS_IS = 'as-is';
+const AS_IS = 'as-is';
 
 /** Whether a measurement with these options is one in the bench VM. */
 export function choosesKernel(arms: readonly string[], kernel: string | undefined): boolean {

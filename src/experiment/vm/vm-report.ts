@@ -7,8 +7,11 @@ import type { Recording } from '../recording/schema.js';
 import type { VmRecording } from './measure-in-vm.js';
 
 /** Options of a kernel's configuration that faults and invalidations feel. */
-const OPTIONS =
-  /^CONFIG_(PREEMPT\w*|HZ|NUMA_BALANCING|KSM|TRANSPARENT_HUGEPAGE\w*|LRU_GEN\w*|DEBUG_\w*LOCK\w*|PROVE_LOCKING|KASAN|MITIGATION\w*|SCHED_\w+|NR_CPUS|KVM\w*)=(.*)$/gm;
+const OPTION_NAMES = [
+  'PREEMPT\\w*|HZ|NUMA_BALANCING|KSM|TRANSPARENT_HUGEPAGE\\w*|LRU_GEN\\w*|DEBUG_\\w*LOCK\\w*',
+  'PROVE_LOCKING|KASAN|MITIGATION\\w*|SCHED_\\w+|NR_CPUS|KVM\\w*',
+].join('|');
+const OPTIONS = new RegExp(`^CONFIG_(${OPTION_NAMES})=(.*)$`, 'gm');
 /** Differences that are named; how many more there are is said. */
 const MOST = 12;
 

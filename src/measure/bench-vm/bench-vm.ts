@@ -42,8 +42,8 @@ export interface VmResult {
 }
 
 /**
- * @throws MachineError when the VM does not get as far as the end of its job, with the last lines of its console;
- *   nothing of it is left then but the folder
+ * @throws MachineError when the VM does not get as far as the end of its job, with the last lines of its
+ *   console; nothing of it is left then but the folder
  */
 export async function runInVm(job: VmJob): Promise<VmResult> {
   const { kernel, shape, folder } = job;
@@ -74,8 +74,13 @@ export async function runInVm(job: VmJob): Promise<VmResult> {
   return {
     exit: exit === '' ? undefined : Number(exit),
     errors: text(JOB.errors).trim(),
-    machine: { ...shape, accelerator: accel.name, version: versionOf(program) },
+    machine: vmMachine(shape),
   };
+}
+
+/** The machine that a job of this shape runs on here. */
+export function vmMachine(shape: VmShape): VmMachine {
+  return { ...shape, accelerator: accelerator().name, version: versionOf(qemuProgram()) };
 }
 
 /** The program as the VM is to run it: from its build, which the VM cannot make. */

@@ -1,4 +1,6 @@
-/** One boot of the bench VM: from its start to the end of its job, and what its console says when it fails. */
+/**
+ * One boot of the bench VM: from its start to the end of its job, and what its console says when it fails.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { MachineError } from '../../trace/errors.js';
@@ -16,6 +18,8 @@ const PATIENCE: Readonly<Record<Stage, number>> = {
 };
 /** Last lines of the console that an error shows. */
 const LINES = 8;
+/** Lines that say why a kernel panicked. */
+const TELLING = /Kernel panic|BUG:|Oops|RIP: |WARNING:|Unable to|VFS:|Comm: /;
 /** What QEMU and the console may say in one line, characters. */
 const LONGEST_LINE = 200;
 
@@ -27,26 +31,27 @@ export interface BootOptions {
   readonly signal?: AbortSignal | undefined;
   onStage?(stage: Stage): void;
   /** Told of QEMU's process, so that it ends with the run however it ends. */
-  onChild?(pid: number): void;
+  readonly onChild?: (pid: number) => void;
 }
 
 /**
  * Resolves when the job is over and the VM is off.
  *
- * @throws MachineError when it does not come so far, with the last lines of its console; QEMU is gone then, too
+ * @throws MachineError when it does not come so far, with the last lines of its console; QEMU is gone then,
+ *   too
  */
 export async function boot(options: BootOptions): Promise<void> {
   const vm = start(options);
-  const console_ = new Console();
+  const screen = new Console();
   const watch = new Watch(vm, options);
-  vm.stdout?.on('data', (data: Buffer) => console_.add(data, (stage) => watch.reached(stage)));
-  vm.stderr?.on('data', (data: Buffer) => console_.add(data));
+  vm.stdout?.on('data', (data: Buffer) => screen.add(data, (stage) => watch.reached(stage)));
+  vm.stderr?.on('data', (data: Buffer) => screen.add(data));
   const stop = (): void => void vm.kill('SIGKILL');
   options.signal?.addEventListener('abort', stop);
   try {
     const [code] = (await once(vm, 'close')) as [number | null];
     if (options.signal?.aborted === true || watch.stage === 'done') return;
-    throw new MachineError(problem(watch, console_, code));
+    throw new MachineError(problem(watch, screen, code));
   } catch (error) {
     if (error instanceof MachineError) throw error;
     throw new MachineError(
@@ -69,8 +74,8 @@ function start({ program, args, onChild }: BootOptions): ChildProcess {
   return vm;
 }
 
-function problem(watch: Watch, console_: Console, code: number | null): string {
-  const { lines, failure } = console_;
+function problem(watch: Watch, screen: Console, code: number | null): string {
+  const { lines, failure } = screen;
   const panic = lines.find((line) => line.includes('Kernel panic'));
   const reached =
     watch.stage === undefined ? 'before its first program ran' : `after it had reached "${watch.stage}"`;
@@ -81,12 +86,9 @@ function problem(watch: Watch, console_: Console, code: number | null): string {
       : watch.isLate
         ? `it hung ${reached}: nothing more for ${Math.round(watch.patience / 1000)} s`
         : `it ended ${reached} (QEMU's exit code ${code ?? 'none: it was killed'})`);
-  // What a panic prints after its reason is a trace of calls.
-  const from = panic === undefined ? lines.length - LINES : lines.indexOf(panic) - 2;
-  const last = lines
-    .slice(Math.max(0, from))
-    .slice(0, LINES)
-    .map((line) => `\n  | ${line}`);
+  // A panic prints its reason, then registers and calls.
+  const telling = panic === undefined ? lines : lines.filter((line) => TELLING.test(line));
+  const last = telling.slice(-LINES).map((line) => `\n  | ${line}`);
   return `the bench VM: ${what}${last.length > 0 ? `; the last lines of its console:${last.join('')}` : ''}`;
 }
 
@@ -151,10 +153,13 @@ class Console {
   }
 }
 
+// oxlint-disable-next-line no-control-regex -- they are what it looks for
+const ESCAPES = /\u001b(?:\[[0-9;?=]*[A-Za-z]|c)/g;
+
 /** Without what would drive a terminal: firmware clears screens. */
 function clean(line: string): string {
   return line
-    .replaceAll(/\u001b(?:\[[0-9;?=]*[A-Za-z]|c)/g, '')
+    .replaceAll(ESCAPES, '')
     .replaceAll(/[^\x20-\x7e]/g, '')
     .slice(0, LONGEST_LINE)
     .trimEnd();

@@ -1,6 +1,6 @@
 /**
- * What runs in the bench VM first: loads modules, mounts the host's root and the folder for results, and starts
- * the job. It tells on the console how far it has come.
+ * What runs in the bench VM first: loads modules, mounts the host's root and the folder for results, and
+ * starts the job. It tells on the console how far it has come.
  */
 
 /** What each line for the host begins with. */
@@ -16,7 +16,9 @@ export const OUT = '/run/out';
 export const JOB = { script: 'job.sh', output: 'stdout', errors: 'stderr', exit: 'exit' } as const;
 
 /** The host's root, as the job sees it; everything writable is a file system of the VM's own. */
-const ROOT = '/root';
+const ROOT = '/host';
+
+const P9 = 'trans=virtio,version=9p2000.L,msize=512000';
 
 export function initScript(modules: readonly string[]): string {
   const mark = (stage: Stage): string => `echo '${MARK} ${stage}'`;
@@ -33,7 +35,7 @@ done
 ${mark('modules')}
 [ -c /dev/kvm ] || fail "the kernel has no /dev/kvm: kvm-amd found no SVM with nested paging"
 ${mark('kvm')}
-mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose,msize=512000 root ${ROOT} || fail "the host's root cannot be mounted"
+mount -t 9p -o ro,cache=loose,${P9} root ${ROOT} || fail "the host's root cannot be mounted"
 mount -t proc proc ${ROOT}/proc
 mount -t sysfs sys ${ROOT}/sys
 mount -t devtmpfs dev ${ROOT}/dev
@@ -42,7 +44,7 @@ mkdir -p ${ROOT}${OUT} ${ROOT}/run/tmp ${ROOT}/dev/shm
 mount -t tmpfs shm ${ROOT}/dev/shm
 mount -t debugfs debug ${ROOT}/sys/kernel/debug
 mount -t tracefs trace ${ROOT}/sys/kernel/tracing
-mount -t 9p -o rw,trans=virtio,version=9p2000.L,msize=512000 out ${ROOT}${OUT} || fail "the folder for results cannot be mounted"
+mount -t 9p -o rw,${P9} out ${ROOT}${OUT} || fail "the folder for results cannot be mounted"
 ${mark('root')}
 ip link set lo up
 ${mark('job')}
@@ -58,6 +60,7 @@ poweroff -f
 /** A job: runs a program with these arguments, whatever is in them. */
 export function jobScript(command: readonly string[], folder: string): string {
   const quoted = command.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
-  const environment = `HOME=/run TMPDIR=/run/tmp FAULTLINE_STATE=/run/faultline PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  const environment = `HOME=/run TMPDIR=/run/tmp FAULTLINE_STATE=/run/faultline PATH=${path}`;
   return `cd '${folder}' && exec env -i ${environment} ${quoted}\n`;
 }

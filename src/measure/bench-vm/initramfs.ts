@@ -1,4 +1,7 @@
-/** The first file system of the bench VM: a shell, the modules that a boot needs, and the script that runs first. */
+/**
+ * The first file system of the bench VM: a shell, the modules that a boot needs, and the script that runs
+ * first.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { MachineError } from '../../trace/errors.js';
@@ -20,7 +23,7 @@ const APPLETS = [
   'sleep',
   'echo',
 ];
-const FOLDERS = ['bin', 'proc', 'sys', 'dev', 'root', 'modules'];
+const FOLDERS = ['bin', 'proc', 'sys', 'dev', 'host', 'modules'];
 
 /**
  * @param modules in the order in which they are loaded

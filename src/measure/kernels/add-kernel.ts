@@ -20,7 +20,10 @@ import {
 const BOOT_MODULES = ['virtio_pci', '9pnet_virtio', '9p'];
 const KVM_MODULES = ['kvm-amd', 'kvm-intel'] as const;
 
-/** struct setup_header of a bzImage: its magic, and where its version text is (Documentation/arch/x86/boot.rst). */
+/**
+ * struct setup_header of a bzImage: its magic, and where its version text is
+ * (Documentation/arch/x86/boot.rst).
+ */
 const HEADER = { magicAt: 0x202, magic: 'HdrS', versionAt: 0x20e, base: 0x200, bytes: 0x10000 } as const;
 
 export interface KernelParts {

@@ -1,6 +1,6 @@
 /**
- * Kernels of Debian: found and fetched with apt, whose lists and packages are kept in a temporary folder, apart from
- * the system's. apt checks their signatures.
+ * Kernels of Debian: found and fetched with apt, whose lists and packages are kept in a temporary folder,
+ * apart from the system's. apt checks their signatures.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -33,7 +33,7 @@ export interface FetchOptions {
   /** Debian's archive, as in a line of sources.list. */
   readonly mirror?: string | undefined;
   /** What goes on, a few words. */
-  onStep(what: string): void;
+  readonly onStep: (what: string) => void;
 }
 
 /**
@@ -101,7 +101,10 @@ function partsIn(tree: string, release: string) {
   };
 }
 
-/** @throws InputError when no name is of the version, with the versions that there are */
+/**
+ * @throws InputError when no name is of the version, with the versions that there are
+ * @internal for tests
+ */
 export function offerFor(version: string, names: readonly string[]): Offer {
   const [, wanted = '', flavour = ''] = /^v?(\d+\.\d+(?:\.\d+)?)(-rt)?$/.exec(version) ?? [];
   if (wanted === '')
@@ -187,7 +190,7 @@ function run(program: string, args: readonly string[], cwd?: string): string {
     maxBuffer: 1 << 28,
   });
   if (status === 0) return stdout;
-  const said = `${stderr ?? ''}`.trim().split('\n').at(-1);
+  const said = (stderr ?? '').trim().split('\n').at(-1);
   throw new MachineError(
     `${program} failed: ${said === undefined || said === '' ? (error?.message ?? `exit ${status}`) : said}`,
   );

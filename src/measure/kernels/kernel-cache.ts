@@ -39,7 +39,10 @@ export const kernelConfig = (folder: string): string => join(folder, 'config');
 export const kernelModule = (folder: string, name: string): string => join(folder, 'modules', `${name}.ko`);
 export const kernelFacts = (folder: string): string => join(folder, 'kernel.json');
 
-/** `FAULTLINE_CACHE`; else for root /var/cache/faultline, for others `$XDG_CACHE_HOME/faultline` or ~/.cache. */
+/**
+ * `FAULTLINE_CACHE`; else for root /var/cache/faultline, for others `$XDG_CACHE_HOME/faultline` or
+ * ~/.cache.
+ */
 export function cacheFolder(
   env: NodeJS.ProcessEnv = process.env,
   uid: number | undefined = process.geteuid?.(),
