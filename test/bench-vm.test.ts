@@ -14,7 +14,6 @@ import { runInVm, type VmJob } from '../src/measure/bench-vm/bench-vm.js';
 import { cachedKernels, findKernel } from '../src/measure/kernels/kernel-cache.js';
 import { repositoryRoot, requires } from './requires.js';
 import { faultlineIn, faultlineMain } from './support/faultline.js';
-import { hostToItself } from './support/host-to-itself.js';
 
 const { describe, it } = requires('qemu', 'busybox');
 
@@ -43,7 +42,6 @@ function leftovers(): unknown {
 }
 const NOTHING = { processes: [], partial: [], state: [] };
 
-hostToItself();
 beforeAll(() => {
   expect(tryBuild(repositoryRoot)).toBe(true);
   process.env['FAULTLINE_STATE'] = join(folder, 'state');

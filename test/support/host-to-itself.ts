@@ -8,7 +8,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { RunLock } from '../../src/measure/host/run-lock.js';
 import { MachineError } from '../../src/trace/errors.js';
 
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 1_200_000;
 const PAUSE_MS = 50;
 
 /** For the tests of this file. Call it before anything that reads a setting in a hook. */
