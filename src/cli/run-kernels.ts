@@ -13,11 +13,9 @@ import {
 } from '../measure/kernels/kernel-cache.js';
 import { renderEntries } from '../report/index.js';
 import { InputError } from '../trace/errors.js';
+import { INTERRUPTED, interruptible } from './interrupt.js';
 import type { AddKernelOptions, BuildKernelOptions } from './kernels.js';
 import { printJson, terminalOptions } from './terminal.js';
-
-/** Interrupted by Ctrl-C, as a shell tells it. */
-const INTERRUPTED = 130;
 
 export function listKernels(json: boolean): void {
   const kernels = cachedKernels();
@@ -70,11 +68,7 @@ function addDebian(version: string, { name, mirror }: AddKernelOptions): Promise
     throw new InputError('is for a bzImage: a kernel of Debian is called by its version', {
       field: '--name',
     });
-  const show = process.stderr.isTTY;
-  return addDebianKernel(version, {
-    mirror,
-    onStep: (what) => void (show && process.stderr.write(`${what} ...\n`)),
-  });
+  return addDebianKernel(version, { mirror, onStep: say });
 }
 
 export async function runBuildKernel(tree: string, options: BuildKernelOptions): Promise<void> {
@@ -87,27 +81,22 @@ export async function runBuildKernel(tree: string, options: BuildKernelOptions):
     process.stdout.write(renderEntries([{ title: 'Edits', columns: false, entries }], terminalOptions()));
     return;
   }
-  const show = process.stderr.isTTY;
-  const abort = new AbortController();
-  const onInterrupt = (): void => abort.abort();
-  process.once('SIGINT', onInterrupt);
-  try {
-    const kernel = await buildKernel({
-      tree,
-      edits: options.edit ?? [],
-      patches: options.patch ?? [],
-      name: options.name,
-      signal: abort.signal,
-      onStep: (what) => void (show && process.stderr.write(`${what} ...\n`)),
-    });
-    if (options.json === true) printJson({ version: 1, kernel });
-    else process.stdout.write(addedLine(kernel));
-  } catch (error) {
-    if (!abort.signal.aborted) throw error;
-    process.exitCode = INTERRUPTED;
-  } finally {
-    process.off('SIGINT', onInterrupt);
-  }
+  await interruptible(async (signal) => {
+    const { edit: edits = [], patch: patches = [], name } = options;
+    try {
+      const kernel = await buildKernel({ tree, edits, patches, name, signal, onStep: say });
+      if (options.json === true) printJson({ version: 1, kernel });
+      else process.stdout.write(addedLine(kernel));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      process.exitCode = INTERRUPTED;
+    }
+  });
+}
+
+/** What goes on, where somebody looks. */
+function say(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`${what} ...\n`);
 }
 
 const addedLine = ({ name, release }: CachedKernel): string =>

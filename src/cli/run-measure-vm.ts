@@ -1,8 +1,8 @@
 /** `faultline measure` where it is told which kernel: in the bench VM. */
 import { cpus as hostCpus } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { loadPreset } from '../experiment/cost-files.js';
-import { recordingFolder } from '../experiment/recording/recording-file.js';
+import { recordingFiles, recordingFolder } from '../experiment/recording/recording-file.js';
 import { DEFAULT_PRESET, machineOf } from '../experiment/scenario/machine-of.js';
 import type { Scenario } from '../experiment/scenario/scenario.js';
 import { armsByKernel } from '../experiment/vm/vm-arms.js';
@@ -12,12 +12,12 @@ import type { Stage } from '../measure/bench-vm/init-script.js';
 import type { VmShape } from '../measure/bench-vm/qemu.js';
 import { renderMeasurement } from '../report/index.js';
 import { InputError } from '../trace/errors.js';
+import { INTERRUPTED, interruptible } from './interrupt.js';
 import type { MeasureOptions } from './measure.js';
 import { Progress } from './progress.js';
 import { scenarioFrom } from './simulate-scenario.js';
 import { printJson, terminalOptions } from './terminal.js';
 
-const INTERRUPTED = 130;
 /** Beside the guest's memory: the kernel, this program, buffers of traces. */
 const SPARE_MIB = 1280;
 const MOST_CPUS = 64;
@@ -42,34 +42,32 @@ export async function runMeasureInVm(
   const shape = shapeOf(scenario, options);
   const folder = recordingFolder(options.out, scenario.name, new Date());
   const progress = new Progress(`measuring ${scenario.name}`);
-  const abort = new AbortController();
-  const onInterrupt = (): void => {
-    if (abort.signal.aborted) process.exit(INTERRUPTED);
-    abort.abort();
-  };
-  process.on('SIGINT', onInterrupt);
   try {
-    const recordings = await measureInVm({
-      kernels,
-      shape,
-      kernelOptions: options.preempt === undefined ? [] : [`preempt=${options.preempt}`],
-      args: argumentsInside(name ?? '', options),
-      armMs: (repeats + 1) * RUNS_FOR_EACH * ((SLOWNESS * lengthOf(scenario)) / 1e6 + PER_RUN_MS),
-      folder,
-      command: ['faultline', ...process.argv.slice(2)],
-      signal: abort.signal,
-      onStage: (kernel, stage) => progress.say(`${kernel}: ${WORDS[stage]}`),
+    await interruptible(async (signal) => {
+      const recordings = await measureInVm({
+        kernels,
+        shape,
+        kernelOptions: options.preempt === undefined ? [] : [`preempt=${options.preempt}`],
+        args: argumentsInside(name ?? '', options),
+        armMs: (repeats + 1) * RUNS_FOR_EACH * ((SLOWNESS * lengthOf(scenario)) / 1e6 + PER_RUN_MS),
+        folder,
+        command: ['faultline', ...process.argv.slice(2)],
+        signal,
+        onStage: (kernel, stage) => progress.say(`${kernel}: ${WORDS[stage]}`),
+      });
+      progress.end();
+      show(recordings, options.json === true);
+      if (signal.aborted) process.exitCode = INTERRUPTED;
     });
-    progress.end();
-    if (options.json === true)
-      printJson({ version: 1, recordings: recordings.map(({ recording }) => recording) });
-    else if (recordings.length > 0)
-      process.stdout.write(renderMeasurement(vmReport(recordings, filesOf), terminalOptions()));
-    if (abort.signal.aborted) process.exitCode = INTERRUPTED;
   } finally {
     progress.end();
-    process.off('SIGINT', onInterrupt);
   }
+}
+
+function show(recordings: readonly VmRecording[], json: boolean): void {
+  if (json) printJson({ version: 1, recordings: recordings.map(({ recording }) => recording) });
+  else if (recordings.length > 0)
+    process.stdout.write(renderMeasurement(vmReport(recordings, filesOf), terminalOptions()));
 }
 
 const WORDS: Readonly<Record<Stage, string>> = {
@@ -81,12 +79,7 @@ const WORDS: Readonly<Record<Stage, string>> = {
   done: 'is done',
 };
 
-function filesOf({ recording, folder }: VmRecording): string[] {
-  const traces = recording.runs.flatMap(({ trace }) =>
-    trace === undefined ? [] : [join(folder, trace.file)],
-  );
-  return [join(folder, 'recording.json'), ...traces];
-}
+const filesOf = ({ recording, folder }: VmRecording): string[] => recordingFiles(folder, recording);
 
 /** Everything that is not about the VM; files by a path that is good inside, too. */
 function argumentsInside(name: string, options: MeasureOptions): string[] {

@@ -2,13 +2,11 @@
  * What `faultline measure` does once its arguments are parsed. Loaded when it runs: other commands start
  * faster without it.
  */
-import { dirname, join } from 'node:path';
 import { measure } from '../experiment/measure/measure.js';
 import { measuringHost } from '../experiment/measure/measuring-host.js';
 import { planOf, usableCpus } from '../experiment/measure/plan.js';
-import { recordingFolder, writeRecording } from '../experiment/recording/recording-file.js';
+import { recordingFiles, recordingFolder, writeRecording } from '../experiment/recording/recording-file.js';
 import { reportOf } from '../experiment/recording/report.js';
-import type { Recording } from '../experiment/recording/schema.js';
 import { measureNotes } from '../experiment/scenario/support-measure.js';
 import { supportedPart } from '../experiment/scenario/support.js';
 import { choosesKernel } from '../experiment/vm/vm-arms.js';
@@ -16,14 +14,13 @@ import { parseArm, unsupportedArm, type Arm } from '../measure/host/arms.js';
 import { renderMeasurement } from '../report/index.js';
 import { InputError, MachineError } from '../trace/errors.js';
 import { durationFrom } from './filters.js';
+import { INTERRUPTED, interruptible } from './interrupt.js';
 import type { MeasureOptions } from './measure.js';
 import { Progress } from './progress.js';
 import { scenarioFrom } from './simulate-scenario.js';
 import { printJson, terminalOptions } from './terminal.js';
 import { version } from './version.js';
 
-/** Interrupted by Ctrl-C, as a shell tells it. */
-const INTERRUPTED = 130;
 const MOST_REPEATS = 10_000;
 
 export async function runMeasure(name: string | undefined, options: MeasureOptions): Promise<void> {
@@ -42,43 +39,37 @@ export async function runMeasure(name: string | undefined, options: MeasureOptio
   const folder = recordingFolder(options.out, scenario.name, new Date());
   for (const each of leftOut) process.stderr.write(`left out: ${each}\n`);
   const progress = new Progress(`measuring ${scenario.name}`);
-  const abort = new AbortController();
-  // Not `once`: a listener that is gone while the signal is handled leaves the journal alone with it.
-  const onInterrupt = (): void => {
-    if (abort.signal.aborted) process.exit(INTERRUPTED);
-    abort.abort();
-  };
-  process.on('SIGINT', onInterrupt);
   try {
-    const recording = await measure({
-      scenario,
-      plan,
-      arms,
-      repeats,
-      traceLevel: options.trace,
-      traces: 'all',
-      folder,
-      command: ['faultline', ...process.argv.slice(2)],
-      version: version(),
-      leftOut,
-      notes: measureNotes(scenario, host),
-      signal: abort.signal,
-      onRun: async (done, total, soFar) => {
-        progress.update(done, total);
-        await writeRecording(folder, soFar);
-      },
-    });
+    const recording = await interruptible((signal) =>
+      measure({
+        scenario,
+        plan,
+        arms,
+        repeats,
+        traceLevel: options.trace,
+        traces: 'all',
+        folder,
+        command: ['faultline', ...process.argv.slice(2)],
+        version: version(),
+        leftOut,
+        notes: measureNotes(scenario, host),
+        signal,
+        onRun: async (done, total, soFar) => {
+          progress.update(done, total);
+          await writeRecording(folder, soFar);
+        },
+      }),
+    );
     progress.end();
-    const file = await writeRecording(folder, recording);
+    await writeRecording(folder, recording);
     if (options.json === true) printJson(recording);
     else
       process.stdout.write(
-        renderMeasurement(reportOf(recording, filesOf(recording, file)), terminalOptions()),
+        renderMeasurement(reportOf(recording, recordingFiles(folder, recording)), terminalOptions()),
       );
     if (recording.stopped === 'interrupted') process.exitCode = INTERRUPTED;
   } finally {
     progress.end();
-    process.off('SIGINT', onInterrupt);
   }
 }
 
@@ -86,14 +77,6 @@ function expectNoVm({ preempt, cpus, nodes }: MeasureOptions): void {
   const given = Object.entries({ preempt, cpus, nodes }).find(([, value]) => value !== undefined);
   if (given)
     throw new InputError('is of the bench VM: name a kernel with --kernel', { field: `--${given[0]}` });
-}
-
-/** recording.json and the traces beside it. */
-function filesOf({ runs }: Recording, file: string): string[] {
-  return [
-    file,
-    ...runs.flatMap(({ trace }) => (trace === undefined ? [] : [join(dirname(file), trace.file)])),
-  ];
 }
 
 /** @throws InputError for a name that is none; MachineError for a setting that this host does not have */

@@ -10,6 +10,7 @@ import type { ScoreRow } from '../report/index.js';
 import { simulateInSlices, type SimulationOutcome } from '../simulate/run.js';
 import type { SimulationSetup } from '../simulate/setup.js';
 import { InputError } from '../trace/errors.js';
+import { INTERRUPTED } from './interrupt.js';
 import { durationFrom } from './filters.js';
 import { Progress } from './progress.js';
 import { scenarioFrom } from './simulate-scenario.js';
@@ -17,9 +18,6 @@ import type { SimulateOptions } from './simulate.js';
 import { printJson, terminalOptions } from './terminal.js';
 import { version } from './version.js';
 import { formatOf, writeTrace } from './write-trace.js';
-
-/** Interrupted by Ctrl-C, as a shell tells it. */
-const INTERRUPTED = 130;
 
 export async function runSimulate(name: string | undefined, options: SimulateOptions): Promise<void> {
   // Before the work: a name that tells no format must not cost minutes.

@@ -5,6 +5,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { StudyResult } from '../experiment/run-study.js';
 import { studyNames } from '../experiment/study-names.js';
+import { INTERRUPTED } from './interrupt.js';
 import { Progress } from './progress.js';
 import { helpText } from './help-text.js';
 import { printJson, terminalOptions } from './terminal.js';
@@ -32,9 +33,6 @@ export function addStudy(program: Command): void {
     .addHelpText('after', helpText(EXAMPLE))
     .action(run);
 }
-
-/** Interrupted by Ctrl-C, as a shell tells it. */
-const INTERRUPTED = 130;
 
 async function run(name: string, options: StudyOptions): Promise<void> {
   const [{ loadStudy }, { runStudy }] = await Promise.all([

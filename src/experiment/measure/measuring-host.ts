@@ -1,12 +1,11 @@
 /** What a scenario has to fit: this host, under the arms that it is measured with. */
 import type { Arm } from '../../measure/host/arms.js';
 import { hostFacts } from '../../measure/host/facts.js';
+import { SCHED_PREEMPT } from '../../measure/host/settings.js';
 import { KvmDevice } from '../../measure/kvm/device.js';
 import { Capability } from '../../measure/kvm/ioctls.js';
 import { unsupportedHere } from '../../measure/storms/storm.js';
 import type { MeasuringHost } from '../scenario/support-measure.js';
-
-const PREEMPT = '/sys/kernel/debug/sched/preempt';
 
 /** Asks the host; changes nothing. */
 export function measuringHost(arms: readonly Arm[]): MeasuringHost {
@@ -15,7 +14,7 @@ export function measuringHost(arms: readonly Arm[]): MeasuringHost {
     runner: 'measure',
     release: kernel,
     preempt: preemption.model,
-    armsChoosePreempt: arms.every(({ settings }) => settings.some(({ path }) => path === PREEMPT)),
+    armsChoosePreempt: arms.every(({ settings }) => settings.some(({ path }) => path === SCHED_PREEMPT)),
     cpus,
     nodes: nodes.length,
     preFaults: canPreFault(),

@@ -2,12 +2,11 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { writeChunks } from '../../files/output-file.js';
+import { SCHED_PREEMPT } from '../../measure/host/settings.js';
 import { InputError } from '../../trace/errors.js';
 import { recordingSchema, type Recording } from './schema.js';
 
 const FILE = 'recording.json';
-/** Where arms choose a preemption model. */
-const PREEMPT = '/sys/kernel/debug/sched/preempt';
 
 /**
  * Where a recording goes; nothing is made yet.
@@ -49,7 +48,7 @@ export function tracesOf(path: string): RecordedTrace[] | undefined {
   const traces = runs.flatMap(({ trace, arm }) => {
     if (trace === undefined) return [];
     const changed = arms.find(({ name }) => name === arm)?.settings ?? [];
-    const chosen = changed.find((setting) => setting.path === PREEMPT)?.value;
+    const chosen = changed.find((setting) => setting.path === SCHED_PREEMPT)?.value;
     return [{ file: join(path, trace.file), preempt: chosen ?? modelOf(host) }];
   });
   if (traces.length > 0) return traces;
@@ -74,6 +73,12 @@ function readRecording(file: string): Recording {
   if (parsed.success) return parsed.data;
   const [{ path, message }] = parsed.error.issues;
   throw new InputError(message, { file, field: path.join('.') });
+}
+
+/** All files of a recording: recording.json, and the traces of its runs in their order. */
+export function recordingFiles(folder: string, { runs }: Recording): string[] {
+  const traces = runs.flatMap(({ trace }) => (trace === undefined ? [] : [join(folder, trace.file)]));
+  return [join(folder, FILE), ...traces];
 }
 
 /**

@@ -94,10 +94,10 @@ async function underKernel(
       onChild: (pid) => void journal.register({ kind: 'process', pid }),
     });
     if (!request.signal.aborted) complain(result, kernel.name);
-    return await bringHome(from, home, request, kernel, result.machine);
+    return await bringHome(from, home, request, kernel);
   } catch (error) {
     // Runs that were complete when the kernel died are worth keeping.
-    if (error instanceof MachineError) await bringHome(from, home, request, kernel, undefined);
+    if (error instanceof MachineError) await bringHome(from, home, request, kernel);
     throw error;
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -123,7 +123,6 @@ async function bringHome(
   home: string,
   { kernelOptions, command, signal, shape }: VmRequest,
   kernel: KernelArms['kernel'],
-  machine: VmResult['machine'] | undefined,
 ): Promise<Recording | undefined> {
   const file = join(from, 'recording.json');
   if (!existsSync(file)) return undefined;
@@ -131,7 +130,7 @@ async function bringHome(
   makeFolder(home);
   const traces = new Set(recording.runs.flatMap(({ trace }) => trace?.file ?? []));
   for (const name of readdirSync(from)) if (traces.has(name)) renameSync(join(from, name), join(home, name));
-  const { version, accelerator, cpus, nodes, memoryMiB } = machine ?? vmMachine(shape);
+  const { version, accelerator, cpus, nodes, memoryMiB } = vmMachine(shape);
   const whole: Recording = {
     ...recording,
     command: [...command],

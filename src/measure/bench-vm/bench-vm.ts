@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { makeFolder } from '../../files/output-file.js';
 import { MachineError } from '../../trace/errors.js';
 import { kernelImage, kernelModule, type CachedKernel } from '../kernels/kernel-cache.js';
+import { compiledScript } from '../compiled-script.js';
 import { boot } from './boot.js';
 import { initramfs } from './initramfs.js';
 import { JOB, jobScript, type Stage } from './init-script.js';
@@ -38,7 +39,6 @@ export interface VmResult {
   /** Of the job; undefined when the VM was ended before it was over. */
   readonly exit: number | undefined;
   readonly errors: string;
-  readonly machine: VmMachine;
 }
 
 /**
@@ -56,7 +56,10 @@ export async function runInVm(job: VmJob): Promise<VmResult> {
   const modules = names.map((name) => ({ name, bytes: readFileSync(kernelModule(kernel.folder, name)) }));
   const image = join(folder, '.initramfs');
   writeFileSync(image, initramfs(modules));
-  writeFileSync(join(folder, JOB.script), jobScript([process.execPath, mainScript(), ...job.args], '/run'));
+  writeFileSync(
+    join(folder, JOB.script),
+    jobScript([process.execPath, fileURLToPath(compiledScript('cli/main.js')), ...job.args], '/run'),
+  );
   const files = { kernel: kernelImage(kernel.folder), initramfs: image, out: folder };
   await boot({
     program,
@@ -74,19 +77,12 @@ export async function runInVm(job: VmJob): Promise<VmResult> {
   return {
     exit: exit === '' ? undefined : Number(exit),
     errors: text(JOB.errors).trim(),
-    machine: vmMachine(shape),
   };
 }
 
 /** The machine that a job of this shape runs on here. */
 export function vmMachine(shape: VmShape): VmMachine {
   return { ...shape, accelerator: accelerator().name, version: versionOf(qemuProgram()) };
-}
-
-/** The program as the VM is to run it: from its build, which the VM cannot make. */
-function mainScript(): string {
-  const place = import.meta.url.endsWith('.ts') ? '../../../dist/cli/main.js' : '../../cli/main.js';
-  return fileURLToPath(new URL(place, import.meta.url));
 }
 
 function versionOf(program: string): string {

@@ -1,8 +1,7 @@
 /** The main thread's side of one vCPU: its thread, its block of control memory, its counters. */
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { MachineError } from '../../trace/errors.js';
+import { compiledScript } from '../compiled-script.js';
 import type { Vcpu } from '../kvm/vcpu.js';
 import type { ExitCounts, Sample, Stall, VcpuSnapshot } from '../types.js';
 import { BUCKETS, Histogram } from './histogram.js';
@@ -30,12 +29,6 @@ interface Moment {
 
 type State = 'starts' | 'waits' | 'runs' | 'stops' | 'finished' | 'ended';
 
-/** A worker runs JavaScript: beside this file once it is built, in dist/ when tests run the sources. */
-function script(): string {
-  const here = fileURLToPath(new URL('vcpu-thread.js', import.meta.url));
-  return existsSync(here) ? here : here.replace(/([/\\])src([/\\])/, '$1dist$2');
-}
-
 export class VcpuHandle {
   tid = 0;
   state: State = 'starts';
@@ -57,7 +50,7 @@ export class VcpuHandle {
   ) {
     Atomics.store(this.#control, Control.Command, Control.Stop);
     const workerData: VcpuThreadData = { ...thread, control: this.#control, counts: this.#counts };
-    this.#worker = new Worker(script(), { workerData });
+    this.#worker = new Worker(compiledScript('measure/guest/vcpu-thread.js'), { workerData });
     this.#worker.on('message', (message: VcpuMessage) => this.#hear(message));
     this.#worker.on('error', (error) => this.#fail(error));
   }

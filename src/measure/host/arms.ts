@@ -3,7 +3,7 @@
  * `ksm=on,thp=never`.
  */
 import { InputError } from '../../trace/errors.js';
-import { isSettingPath, KSM, unsupportedSetting } from './settings.js';
+import { isSettingPath, KSM, SCHED_PREEMPT, unsupportedSetting } from './settings.js';
 import type { Settings } from './types.js';
 
 export interface ArmSetting {
@@ -34,7 +34,7 @@ const same = (...values: string[]): Record<string, string> =>
 const THP = '/sys/kernel/mm/transparent_hugepage';
 
 const SWITCHES: Readonly<Record<string, Switch>> = {
-  preempt: { path: '/sys/kernel/debug/sched/preempt', values: same('none', 'voluntary', 'full', 'lazy') },
+  preempt: { path: SCHED_PREEMPT, values: same('none', 'voluntary', 'full', 'lazy') },
   ksm: { path: `${KSM}/run`, values: { on: '1', off: '0' } },
   thp: { path: `${THP}/enabled`, values: same('always', 'madvise', 'never') },
   'thp-shmem': {

@@ -1,7 +1,8 @@
 /** Probes on functions of the kernel, as /sys/kernel/tracing/kprobe_events lists them. */
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
+import { TRACEFS } from './settings.js';
 
-export const KPROBE_EVENTS = '/sys/kernel/tracing/kprobe_events';
+export const KPROBE_EVENTS = `${TRACEFS}/kprobe_events`;
 
 /** Whether a group of probes is one that a run made. */
 export const isOwnGroup = (group: string): boolean => /^faultline_\d+$/.test(group);

@@ -20,6 +20,9 @@ const PLACES = ['/sys/', '/proc/sys/'];
 
 export const KSM = '/sys/kernel/mm/ksm';
 const DEBUGFS = '/sys/kernel/debug';
+export const TRACEFS = '/sys/kernel/tracing';
+/** The preemption model, on kernels that switch it live. */
+export const SCHED_PREEMPT = `${DEBUGFS}/sched/preempt`;
 
 export function isSettingPath(path: string): boolean {
   return PLACES.some((place) => path.startsWith(place)) && !path.split('/').includes('..');

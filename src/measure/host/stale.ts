@@ -2,9 +2,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { removeLeftover } from './leftovers.js';
 import { identityOf } from './process-identity.js';
+import { TRACEFS } from './settings.js';
 import type { Restored } from './types.js';
 
-const INSTANCES = '/sys/kernel/tracing/instances';
+const INSTANCES = `${TRACEFS}/instances`;
 
 /** Removes those of runs that are over, and leaves the others alone. */
 export function removeStaleInstances(): Restored[] {

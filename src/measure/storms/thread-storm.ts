@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { StormSettings } from '../../model/host/settings.js';
 import { MachineError } from '../../trace/errors.js';
+import { compiledScript } from '../compiled-script.js';
 import { type Control, makeControl, threadCounts, type ThreadCounts, Time, Word } from './control.js';
 import { countsOf, type StormCounts } from './counts.js';
 import { kindOf } from './kinds/index.js';
@@ -12,7 +13,6 @@ import { timesOf } from './schedule.js';
 import type { StormThreadData, StormThreadReady } from './storm-worker.js';
 import type { RunningStorm } from './storm.js';
 import type { StormContext, StormSpec } from './types.js';
-import { stormWorkerScript } from './worker-script.js';
 
 /** Threads of storms with fields `range` and `threads` get a seed each, as in simulated runs. */
 const SEEDS = 64;
@@ -57,7 +57,7 @@ export class ThreadStorm implements RunningStorm {
         times: timesOf(storm),
         cpu: context.cpus?.length ? context.cpus[copy % context.cpus.length] : undefined,
       };
-      return new Worker(stormWorkerScript(), { workerData: data });
+      return new Worker(compiledScript('measure/storms/storm-worker.js'), { workerData: data });
     });
     const ended = workers.map((worker) => once(worker, 'exit').catch(() => undefined));
     const started = new ThreadStorm(storm, notes, control, ended, shared, undo, []);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { MachineError } from '../../trace/errors.js';
+import { compiledScript } from '../compiled-script.js';
 import { Command, type DrainTask } from './drain-control.js';
 
 export class Drain {
@@ -23,7 +24,10 @@ export class Drain {
   static async start(cpus: DrainTask['cpus'], pageBytes: number): Promise<Drain> {
     const control = new Int32Array(new SharedArrayBuffer(4));
     const task: DrainTask = { cpus, pageBytes, control };
-    const drain = new Drain(new Worker(workerScript(), { workerData: task }), control);
+    const drain = new Drain(
+      new Worker(compiledScript('measure/tracing/drain-worker.js'), { workerData: task }),
+      control,
+    );
     await Promise.race([once(drain.worker, 'message'), drain.#exited]);
     drain.#check();
     return drain;
@@ -40,12 +44,4 @@ export class Drain {
   #check(): void {
     if (this.#failure) throw new MachineError(`recording events of the kernel: ${this.#failure.message}`);
   }
-}
-
-/** Run from source it is that of the last build: no worker can load TypeScript. */
-function workerScript(): URL {
-  const place = import.meta.url.endsWith('.ts')
-    ? '../../../dist/measure/tracing/drain-worker.js'
-    : './drain-worker.js';
-  return new URL(place, import.meta.url);
 }

@@ -7,10 +7,11 @@ import { release } from 'node:os';
 import { MachineError } from '../../trace/errors.js';
 import type { DatFacts, DatTexts } from '../../trace/write/dat-parts.js';
 import type { Journal, Registered } from '../host/journal.js';
+import { TRACEFS } from '../host/settings.js';
 import { commLines } from './comms.js';
 import { BUFFER_KIB, ESSENTIAL_SYSTEMS, EVENTS, type RecordingLevel } from './levels.js';
 import { addProbes, type Probes } from './probes.js';
-import { namesOf, readControl, TRACEFS, writeControl } from './tracefs.js';
+import { namesOf, readControl, writeControl } from './tracefs.js';
 
 /** Of its page header: where data begins. */
 const DATA_FIELD = /char data;\s*offset:(\d+);\s*size:(\d+)/;

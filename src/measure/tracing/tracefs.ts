@@ -3,8 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { MachineError } from '../../trace/errors.js';
 import { mount } from '../ffi/libc.js';
 import type { Journal } from '../host/journal.js';
-
-export const TRACEFS = '/sys/kernel/tracing';
+import { TRACEFS } from '../host/settings.js';
 
 /** Called with a phrase that says what could not be done. */
 const refused = (what: string, error: unknown): MachineError =>

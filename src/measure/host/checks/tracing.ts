@@ -2,10 +2,9 @@
 import { existsSync } from 'node:fs';
 import { namesIn } from '../facts/read.js';
 import { systemsOf } from '../../tracing/levels.js';
-import { unsupportedSetting } from '../settings.js';
+import { TRACEFS, unsupportedSetting } from '../settings.js';
 import { isRoot, limited, missing, notWritable, ok, type Check } from './check.js';
 
-const TRACEFS = '/sys/kernel/tracing';
 const DEBUGFS = '/sys/kernel/debug';
 const SYSTEMS = systemsOf('full');
 

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { release, version } from 'node:os';
 import { gunzipSync } from 'node:zlib';
-import { settingValue } from '../settings.js';
+import { SCHED_PREEMPT, settingValue } from '../settings.js';
 import { readText } from './read.js';
 
 export interface Preemption {
@@ -31,8 +31,6 @@ export function kernelFacts(): KernelFacts {
     ...(config === undefined ? {} : { config: chosenOptions(config) }),
   };
 }
-
-const SCHED_PREEMPT = '/sys/kernel/debug/sched/preempt';
 
 function preemption(config: ReadonlyMap<string, string> | undefined, build: string): Preemption {
   const isDynamic = build.includes('PREEMPT_DYNAMIC') || config?.get('PREEMPT_DYNAMIC') === 'y';
