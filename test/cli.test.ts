@@ -132,6 +132,11 @@ describe('wrong input gets one line and exit code 2', () => {
       ['study', file('s.yaml', 'version: 1\ntitle: x\nintro: y\nrecordngs: []\n')],
       /s\.yaml:4 \(recordngs\): there is no such field/,
     ],
+    ['no such protocol', ['check', 'fault'], /no protocol 'fault'/],
+    ['no such mutant', ['check', 'tlb-flush', '--mutant', 'x'], /no mutant 'x'/],
+    ['a scope that is too large', ['check', 'tlb-flush', '--vcpus', '9'], /\(--vcpus\): "9" must be/],
+    ['no such policy', ['check', 'tlb-flush', '--set', 'x=y'], /x/],
+    ['a build of nothing', ['kernels', 'build'], /\(<tree>\): is missing/],
     ['study that is not YAML', ['study', file('b.yaml', 'version: [1\n')], /b\.yaml:\d+: /],
   ];
   for (const [what, args, line] of cases) {
@@ -161,6 +166,48 @@ describe('help', () => {
       expect(out).toMatch(/Example: /);
     }
     expect(faultline().code).toBe(0);
+  });
+});
+
+it('lists the edits of a kernel without a source tree', () => {
+  const { code, out } = faultline('kernels', 'build', '--edit', 'list');
+  expect([code, out]).toEqual([0, expect.stringContaining('no-yield')]);
+});
+
+describe('check', () => {
+  it('says that a protocol is clean, and how much it saw', () => {
+    const { code, out, err } = faultline('check', 'fault-vs-invalidate', '--json');
+    expect([code, err]).toEqual([0, '']);
+    expect(JSON.parse(out)).toMatchObject({
+      version: 1,
+      protocol: 'fault-vs-invalidate',
+      verdict: 'clean',
+      complete: true,
+      steps: [],
+    });
+  });
+
+  it('shows a mistake in 80 columns, with a command that shows it again', () => {
+    const { code, out } = faultline('check', 'fault-vs-invalidate', '--mutant', 'no-recheck', '--steps');
+    expect(code).toBe(1);
+    expect(Math.max(...out.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    expect(out).toContain('VIOLATED noStaleTranslation');
+    const again = /Again: faultline (.*)/s.exec(out)?.[1].trim().split(/\s+/) ?? [];
+    expect(faultline(...again).out).toContain('VIOLATED noStaleTranslation');
+  });
+
+  it('has a loop for somebody who waits for ever', () => {
+    const { code, out } = faultline('check', 'lock-progress', '--mutant', 'unfair-lock', '--json');
+    expect(code).toBe(1);
+    const { finding } = JSON.parse(out) as { finding: { name: string } };
+    expect(finding.name).toBe('progress');
+  });
+
+  it('says how far it came when a limit ends it', () => {
+    const scope = ['--vcpus', '2', '--invalidators', '2', '--max-states', '20000'];
+    const { code, out } = faultline('check', 'fault-vs-invalidate', ...scope, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ verdict: 'unknown', complete: false });
   });
 });
 

@@ -4,7 +4,9 @@
  * folder and are used again when they are there: `node bench/findings/kernel-matrix.mjs out/kernel-matrix`
  * goes on where it was stopped.
  *
- * Needs `faultline kernels add 6.1`, `6.12` and `7.2`, QEMU, and half an hour.
+ * Needs QEMU, an hour, `faultline kernels add 6.1`, `6.12` and `7.2`, and two kernels of one tree:
+ * `faultline kernels build TREE --name 6.12-stock` and
+ * `faultline kernels build TREE --edit no-yield --name 6.12-no-yield`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -19,6 +21,9 @@ const ARMS = {
   6.1: ['voluntary', 'full'],
   6.12: ['voluntary', 'full'],
   7.2: ['lazy', 'full'],
+  // The same tree built twice, once without the yield: nothing else differs.
+  '6.12-stock': ['voluntary', 'full'],
+  '6.12-no-yield': ['voluntary', 'full'],
 };
 const SCENARIOS = ['ksm-and-numa', 'uncovered', 'madvise-large'];
 /** A guest that an emulated machine of two CPUs can bear. */

@@ -66,12 +66,12 @@ export function addKernels(program: Command): void {
   kernels
     .command('build')
     .description('a small kernel from a source tree, which stays as it is; ten minutes the first time')
-    .argument('<tree>', 'source tree of Linux')
+    .argument('[tree]', 'source tree of Linux')
     .option('--edit <name>', 'one of our own changes of KVM; repeatable; --edit list shows them', collect)
     .option('--patch <file>', 'for patch -p1; repeatable', collect)
     .option('--name <name>', 'what --kernel calls it (default: the version and what was changed)')
     .option('--json', 'one JSON object on stdout')
-    .action(async (tree: string, options: BuildKernelOptions) => {
+    .action(async (tree: string | undefined, options: BuildKernelOptions) => {
       const { runBuildKernel } = await import('./run-kernels.js');
       await runBuildKernel(tree, options);
     });

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { InputError, MachineError } from '../trace/errors.js';
+import { addCheck } from './check.js';
 import { addConvert } from './convert.js';
 import { addDocs } from './docs.js';
 import { addDoctor } from './doctor.js';
@@ -25,7 +26,17 @@ const program = new Command('faultline')
   .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'faultline: ')) })
   .exitOverride();
 
-for (const add of [addStudy, addExplain, addSimulate, addMeasure, addKernels, addConvert, addDoctor, addDocs])
+for (const add of [
+  addStudy,
+  addExplain,
+  addSimulate,
+  addCheck,
+  addMeasure,
+  addKernels,
+  addConvert,
+  addDoctor,
+  addDocs,
+])
   add(program);
 
 /** A reader that closed the pipe (`| head`) has seen enough. */

@@ -71,7 +71,7 @@ function addDebian(version: string, { name, mirror }: AddKernelOptions): Promise
   return addDebianKernel(version, { mirror, onStep: say });
 }
 
-export async function runBuildKernel(tree: string, options: BuildKernelOptions): Promise<void> {
+export async function runBuildKernel(tree: string | undefined, options: BuildKernelOptions): Promise<void> {
   if (options.edit?.includes('list') === true) {
     const entries = EDITS.map(({ name, does, from, to }) => ({
       name,
@@ -80,6 +80,9 @@ export async function runBuildKernel(tree: string, options: BuildKernelOptions):
     }));
     process.stdout.write(renderEntries([{ title: 'Edits', columns: false, entries }], terminalOptions()));
     return;
+  }
+  if (tree === undefined) {
+    throw new InputError('is missing: name the folder of a source tree of Linux', { field: '<tree>' });
   }
   await interruptible(async (signal) => {
     const { edit: edits = [], patch: patches = [], name } = options;

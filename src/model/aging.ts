@@ -27,8 +27,6 @@ import { Tracepoint } from './tracepoints.js';
 /**
  * kvm_mmu_notifier_clear_flush_young(): whether the guest has used a page of [start, end) since it was last
  * asked.
- *
- * @internal for tests
  */
 export function* kvmMmuNotifierClearFlushYoung(
   t: Thread,

@@ -16,6 +16,8 @@ export interface SpinLock {
   readonly head: Cell;
   /** What tracepoints call it. */
   readonly address: number;
+  /** Policy lock contract: the tail is 1 while it is held, and the head does not matter. */
+  readonly isContract: boolean;
 }
 
 /** rwlock_t. Which cells matter is the `lock` policy's affair. */

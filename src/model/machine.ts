@@ -22,7 +22,7 @@ export interface Machine {
  * First host page of the process, a multiple of 1 GiB. Its distance from 0 keeps host pages and guest
  * frames apart, so that a mix-up of the two shows.
  */
-const FIRST_PAGE = 0x0bbc_0000;
+export const FIRST_PAGE = 0x0bbc_0000;
 
 /**
  * @param allocate allocates more cells before the memory is made: those of threads
@@ -47,7 +47,7 @@ export function buildMachine(config: MachineConfig, allocate?: (layout: MemoryLa
       ksm: ksm === undefined ? undefined : { settings: ksm.settings, classes: ksm.classes },
       kvms,
     },
-    (name, hot) => allocSpinLock(layout, name, hot),
+    (name, hot) => allocSpinLock(layout, name, policy.lock === 'contract', hot),
   );
   const kvm = layoutKvm(layout, plan, mm);
   kvms.push(kvm);

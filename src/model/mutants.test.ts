@@ -67,6 +67,8 @@ describe('mutants', () => {
       'needBreak never',
       'needBreak after-batch',
       'lock fair',
+      // Not a kernel's: what checks that are not about locks take for one.
+      'lock contract',
       'needBreak waiter-useful',
       'needBreak time-slice',
       'needBreak readers-waiting',

@@ -14,11 +14,7 @@ import { resolvePolicy, type PolicyChanges } from './resolve-policy.js';
 
 export type { Mutant } from './mutants/mutant.js';
 
-/**
- * In order of their numbers.
- *
- * @internal for tests
- */
+/** In order of their numbers. */
 export const MUTANTS: readonly Mutant[] = [...PROTOCOL_MUTANTS, ...WALK_MUTANTS, ...MACHINERY_MUTANTS].sort(
   (a, b) => a.number - b.number,
 );

@@ -56,6 +56,14 @@ export interface Thread extends Suspends {
 
   /** smp_cond_load_acquire(): spins, keeping the CPU, until (cell & mask) === want; returns the cell. */
   spinUntil(cell: Cell, mask: number, want: number): Step<number>;
+  /**
+   * A lock reduced to its contract: waits until (cell & mask) === want and adds to the cell, in one moment.
+   *
+   * @param exclusive whether nobody else gets in until it is given back
+   */
+  acquireWhen(cell: Cell, mask: number, want: number, addend: number, exclusive: boolean): Step<void>;
+  /** Gives back what acquireWhen() took. */
+  releaseBy(cell: Cell, addend: number): Step<void>;
   /** wait_event(): as spinUntil, but sleeps. Whoever makes it true wakes the sleeper. */
   waitUntil(cell: Cell, mask: number, want: number): Step<number>;
   /** Sleeps for a time that a scenario or a kernel setting gives, in ns. */

@@ -22,6 +22,9 @@ export type RetPf = (typeof RetPf)[keyof typeof RetPf];
 /** Cells of one PageFault. */
 export const PAGE_FAULT_CELLS = 16;
 
+/** Which of them counts retries: nothing depends on it. */
+export const RETRIES = 13;
+
 /** Values of `pfn` that are no frame. */
 export const Pfn = { NoSlot: -2, Error: -1 } as const;
 
@@ -124,10 +127,10 @@ export class PageFault {
   }
   /** Retries in a row on this gfn. */
   get retries(): number {
-    return this.mem[this.base + 13];
+    return this.mem[this.base + RETRIES];
   }
   set retries(value: number) {
-    this.mem[this.base + 13] = value;
+    this.mem[this.base + RETRIES] = value;
   }
 }
 

@@ -32,7 +32,6 @@ export function* gfnToPfnCacheInvalidateStart(
  * __kvm_gpc_refresh() of a cache that is no longer valid.
  *
  * @returns false when the host has no memory for the page
- * @internal for tests
  */
 export function* kvmGpcRefresh(t: Thread, kvm: Kvm, cache: PfnCache): Step<boolean> {
   yield* mutexLock(t, cache.refreshLock);

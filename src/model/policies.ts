@@ -202,11 +202,12 @@ export const POLICIES = {
       ' the thread).',
   },
   lock: {
-    values: ['qrwlock', 'test-and-set', 'ticket', 'fair', 'rt'],
+    values: ['qrwlock', 'test-and-set', 'ticket', 'fair', 'rt', 'contract'],
     meaning:
       'What mmu_lock is: queued rwlock; a rwlock whose queue is an unfair test-and-set (hypervisor' +
       ' without PV locks); a spinlock in order of tickets (5.10); a rwlock that admits in strict' +
-      ' order; PREEMPT_RT’s sleeping rwlock.',
+      ' order; PREEMPT_RT’s sleeping rwlock; or every lock reduced to what it promises, exclusion' +
+      ' in any order and nobody seen to wait, for checks that are not about locks.',
   },
   rtWriterInheritance: {
     values: ['boost', 'none'],

@@ -8,6 +8,7 @@
  */
 import { Order, type Cell, type Thread } from '../model/operations.js';
 import { Tracepoint } from '../model/tracepoints.js';
+import { acquireWhen } from './contract-lock.js';
 import { CacheLines, LINE_SHIFT } from './cache-lines.js';
 import { MachineCost } from './costs/cost-table.js';
 import type { Simulator } from './simulator.js';
@@ -168,6 +169,15 @@ export class SimThread extends ThreadStateBase implements Direct<Thread> {
     if ((this.mem[cell] & mask) === want) return this.done(this.mem[cell]);
     this.sim.watch(this, cell, mask, want, ThreadState.Spinning);
     return 0;
+  }
+
+  acquireWhen(cell: Cell, mask: number, want: number, addend: number, _exclusive: boolean): void {
+    return acquireWhen(this.asThread, cell, mask, want, addend) as unknown as void;
+  }
+
+  releaseBy(cell: Cell, addend: number): void {
+    this.write(cell, this.mem[cell] + addend, this.atomicNs);
+    this.done(undefined);
   }
 
   waitUntil(cell: Cell, mask: number, want: number): number {

@@ -16,6 +16,9 @@ const RWSEM_READ_FAILED = RWSEM_WRITER_LOCKED | RWSEM_FLAG_WAITERS;
 /** mmap_read_lock() */
 export function* mmapReadLock(t: Thread, mm: Mm): Step<void> {
   yield* t.mightSleep();
+  if (mm.policy.lock === 'contract') {
+    return yield* t.acquireWhen(mm.mmapLock, RWSEM_WRITER_LOCKED, 0, RWSEM_READER_BIAS, false);
+  }
   while (!(yield* mmapReadTrylock(t, mm))) yield* t.waitUntil(mm.mmapLock, RWSEM_READ_FAILED, 0);
 }
 
@@ -31,6 +34,7 @@ export function* mmapReadTrylock(t: Thread, mm: Mm): Step<boolean> {
 
 /** mmap_read_unlock() */
 export function* mmapReadUnlock(t: Thread, mm: Mm): Step<void> {
+  if (mm.policy.lock === 'contract') return yield* t.releaseBy(mm.mmapLock, -RWSEM_READER_BIAS);
   yield* t.fetchAdd(mm.mmapLock, -RWSEM_READER_BIAS, Order.Release);
 }
 
@@ -40,6 +44,9 @@ export function* mmapReadUnlock(t: Thread, mm: Mm): Step<void> {
  */
 export function* mmapWriteLock(t: Thread, mm: Mm): Step<void> {
   yield* t.mightSleep();
+  if (mm.policy.lock === 'contract') {
+    return yield* t.acquireWhen(mm.mmapLock, -1, 0, RWSEM_WRITER_LOCKED, true);
+  }
   for (;;) {
     const count = yield* t.load(mm.mmapLock);
     if ((count & ~RWSEM_FLAG_WAITERS) === 0) {
@@ -53,5 +60,6 @@ export function* mmapWriteLock(t: Thread, mm: Mm): Step<void> {
 
 /** mmap_write_unlock() */
 export function* mmapWriteUnlock(t: Thread, mm: Mm): Step<void> {
+  if (mm.policy.lock === 'contract') return yield* t.releaseBy(mm.mmapLock, -RWSEM_WRITER_LOCKED);
   yield* t.fetchAnd(mm.mmapLock, ~RWSEM_WRITER_LOCKED, Order.Release);
 }

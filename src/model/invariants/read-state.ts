@@ -2,7 +2,7 @@
  * What page tables hold, read from memory without taking part: for observers.
  */
 import { FolioFlag, HPAGE_PMD_NR } from '../host/folios.js';
-import { SlotFlag, type Kvm, type Memslot, type Mm, type Root } from '../kvm.js';
+import { SlotFlag, type Kvm, type Memslot, type Mm, type Root, type SpinLock } from '../kvm.js';
 import type { Cell } from '../operations.js';
 import { entryIndex, pagesPerEntry, tableCell } from '../page-tables.js';
 import { frameOf, isLeaf, isTable } from '../spte.js';
@@ -117,4 +117,9 @@ export function isPageInUse(mem: Int32Array, mm: Mm, pfn: number): boolean {
   if (pfn <= 0 || pfn >= mm.pfns) return false;
   const folio = (mem[mm.pfnFlags + pfn] & FolioFlag.Tail) !== 0 ? pfn & -HPAGE_PMD_NR : pfn;
   return mem[mm.refcounts + folio] > 0;
+}
+
+/** Whether somebody holds a spinlock. */
+export function isLocked(mem: Int32Array, { tail, head, isContract }: SpinLock): boolean {
+  return mem[tail] !== (isContract ? 0 : mem[head]);
 }

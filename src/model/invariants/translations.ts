@@ -7,7 +7,7 @@ import { frameOf, isLeaf, Pte } from '../spte.js';
 import type { ActiveRange, ActiveRanges } from './active-ranges.js';
 import { GuestTlbs } from './guest-tlbs.js';
 import type { InvariantName } from './names.js';
-import { isPageInUse, mapsFrame, visitLeaves, type GfnRange } from './read-state.js';
+import { isLocked, isPageInUse, mapsFrame, visitLeaves, type GfnRange } from './read-state.js';
 import type { Violations } from './violations.js';
 
 /** Why a vCPU must flush before it enters its guest again. */
@@ -163,8 +163,9 @@ export class Translations {
     this.#tlbs.holdersOfPfn(pfn, (vcpu) => {
       this.#stale(mem, vcpu, { name: 'noUseAfterFree', what: `its TLB maps page ${pfn}, which was freed` });
     });
-    for (const { index, valid, pfn: cached } of this.kvm.pfnCaches) {
-      if (mem[valid] === 0 || mem[cached] !== pfn) continue;
+    for (const { index, valid, pfn: cached, lock } of this.kvm.pfnCaches) {
+      // Who refreshes the cache writes both under its lock, one after the other.
+      if (mem[valid] === 0 || mem[cached] !== pfn || isLocked(mem, lock)) continue;
       this.violations.add('noUseAfterFree', `gfn_to_pfn_cache ${index} holds page ${pfn}, which was freed`);
     }
     if (this.#usesApicPage) this.#expectNoApicPage(mem, pfn);

@@ -22,7 +22,7 @@ import {
   writeUnlock,
 } from './rwlock.js';
 
-const KINDS = ['qrwlock', 'test-and-set', 'ticket', 'fair', 'rt'] as const;
+const KINDS = ['qrwlock', 'test-and-set', 'ticket', 'fair', 'rt', 'contract'] as const;
 type Kind = (typeof KINDS)[number];
 const MOST_THREADS = 8;
 

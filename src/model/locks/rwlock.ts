@@ -43,6 +43,7 @@ export function* readLock(t: Thread, kvm: Kvm): Step<void> {
   if (kind === 'qrwlock' || kind === 'test-and-set') yield* queuedReadLock(t, kvm);
   else if (kind === 'ticket') yield* queuedSpinLock(t, kvm.mmuLock.waitLock);
   else if (kind === 'fair') yield* fairReadLock(t, kvm);
+  else if (kind === 'contract') yield* t.acquireWhen(kvm.mmuLock.cnts, QW_LOCKED, 0, QR_BIAS, false);
   else yield* rtReadLock(t, kvm);
   t.emit(Tracepoint.lockAcquired, kvm.mmuLock.address, LockMode.Read);
 }
@@ -54,6 +55,7 @@ export function* readUnlock(t: Thread, kvm: Kvm): Step<void> {
   if (kind === 'qrwlock' || kind === 'test-and-set') yield* queuedReadUnlock(t, kvm);
   else if (kind === 'ticket') yield* queuedSpinUnlock(t, kvm.mmuLock.waitLock);
   else if (kind === 'fair') yield* fairReadUnlock(t, kvm);
+  else if (kind === 'contract') yield* t.releaseBy(kvm.mmuLock.cnts, -QR_BIAS);
   else yield* rtReadUnlock(t, kvm);
   if (kind !== 'rt') yield* t.preemptEnable();
 }
@@ -65,6 +67,7 @@ export function* writeLock(t: Thread, kvm: Kvm): Step<void> {
   if (kind === 'qrwlock' || kind === 'test-and-set') yield* queuedWriteLock(t, kvm);
   else if (kind === 'ticket') yield* queuedSpinLock(t, kvm.mmuLock.waitLock);
   else if (kind === 'fair') yield* fairWriteLock(t, kvm);
+  else if (kind === 'contract') yield* t.acquireWhen(kvm.mmuLock.cnts, -1, 0, QW_LOCKED, true);
   else yield* rtWriteLock(t, kvm);
   t.mem[t.scratch + SCRATCH_UNFLUSHED] = 0;
   t.emit(Tracepoint.lockAcquired, kvm.mmuLock.address, LockMode.Write);
@@ -78,6 +81,7 @@ export function* writeUnlock(t: Thread, kvm: Kvm): Step<void> {
   if (kind === 'qrwlock' || kind === 'test-and-set') yield* queuedWriteUnlock(t, kvm);
   else if (kind === 'ticket') yield* queuedSpinUnlock(t, kvm.mmuLock.waitLock);
   else if (kind === 'fair') yield* fairWriteUnlock(t, kvm);
+  else if (kind === 'contract') yield* t.releaseBy(kvm.mmuLock.cnts, -QW_LOCKED);
   else yield* rtWriteUnlock(t, kvm);
   if (kind !== 'rt') yield* t.preemptEnable();
 }
@@ -107,7 +111,7 @@ export function* faultReadLock(t: Thread, kvm: Kvm, useful: boolean): Step<void>
 /** rwlock_is_contended() */
 function* rwlockIsContended(t: Thread, kvm: Kvm): Step<boolean> {
   const kind = kvm.policy.lock;
-  if (kind === 'rt') return false;
+  if (kind === 'rt' || kind === 'contract') return false;
   if (kind === 'ticket') return yield* spinIsContended(t, kvm.mmuLock.waitLock);
   if (kind === 'fair') return yield* fairIsContended(t, kvm);
   return yield* queuedRwlockIsContended(t, kvm);

@@ -29,6 +29,7 @@ export function* spinUnlock(t: Thread, lock: SpinLock): Step<void> {
  * wait_lock.
  */
 export function* queuedSpinLock(t: Thread, lock: SpinLock): Step<void> {
+  if (lock.isContract) return yield* t.acquireWhen(lock.tail, -1, 0, 1, true);
   const place = (yield* t.fetchAdd(lock.tail, 1, Order.Acquire)) & PLACES;
   if (((yield* t.load(lock.head)) & PLACES) === place) return;
   t.emit(Tracepoint.contentionBegin, lock.address, LCB_F_SPIN);
@@ -38,6 +39,7 @@ export function* queuedSpinLock(t: Thread, lock: SpinLock): Step<void> {
 
 /** queued_spin_unlock(). Only the owner writes the head. */
 export function* queuedSpinUnlock(t: Thread, lock: SpinLock): Step<void> {
+  if (lock.isContract) return yield* t.releaseBy(lock.tail, -1);
   yield* t.storeRelease(lock.head, (t.mem[lock.head] + 1) & PLACES);
 }
 

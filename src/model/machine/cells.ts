@@ -15,17 +15,24 @@ export function lockAddress(cell: Cell): number {
 /**
  * A spinlock.
  *
+ * @param isContract reduced to its contract
  * @param sameLine share the cache line of the allocation before
  */
-export function allocSpinLock(layout: MemoryLayout, name: string, hot = true, sameLine = false): SpinLock {
+export function allocSpinLock(
+  layout: MemoryLayout,
+  name: string,
+  isContract: boolean,
+  hot = true,
+  sameLine = false,
+): SpinLock {
   const tail = layout.alloc(name, 2, hot ? 'hot' : 'shared', sameLine);
-  return { tail, head: tail + 1, address: lockAddress(tail) };
+  return { tail, head: tail + 1, address: lockAddress(tail), isContract };
 }
 
 /** A rwlock on a cache line of its own. */
 export function allocRwLock(layout: MemoryLayout, name: string): RwLock {
   const cnts = layout.alloc(`${name}.cnts`, 1, 'hot');
-  const waitLock = allocSpinLock(layout, `${name}.wait_lock`, true, true);
+  const waitLock = allocSpinLock(layout, `${name}.wait_lock`, false, true, true);
   const extra = layout.alloc(`${name}.extra`, EXTRA_LOCK_CELLS, 'hot', true);
   return { cnts, waitLock, extra, address: lockAddress(cnts) };
 }

@@ -19,13 +19,14 @@ const SPARE_TABLES = 16;
 export function layoutKvm(layout: MemoryLayout, plan: MachinePlan, mm: Mm): Kvm {
   const { geometry, config } = plan;
   const { policy } = config;
+  const isContract = policy.lock === 'contract';
   const mmuLock = allocRwLock(layout, 'kvm.mmu_lock');
   // struct kvm has these four together, and so do the caches.
   const mmuInvalidateSeq = layout.alloc('kvm.mmu_invalidate_seq', 1, 'hot');
   const mmuInvalidateInProgress = layout.alloc('kvm.mmu_invalidate_in_progress', 1, 'hot', true);
   const mmuInvalidateRangeStart = layout.alloc('kvm.mmu_invalidate_range_start', 1, 'hot', true);
   const mmuInvalidateRangeEnd = layout.alloc('kvm.mmu_invalidate_range_end', 1, 'hot', true);
-  const mnInvalidateLock = allocSpinLock(layout, 'kvm.mn_invalidate_lock');
+  const mnInvalidateLock = allocSpinLock(layout, 'kvm.mn_invalidate_lock', isContract);
   const mnActiveInvalidateCount = layout.alloc('kvm.mn_active_invalidate_count', 1, 'hot', true);
   const gpcInvalidateSeq = layout.alloc('kvm.gpc_invalidate_seq', 1, 'hot', true);
   const keepsRanges = policy.rangeTracking === 'exact' || policy.sequence === 'per-range';
@@ -48,7 +49,7 @@ export function layoutKvm(layout: MemoryLayout, plan: MachinePlan, mm: Mm): Kvm 
     mnActiveInvalidateCount,
     gpcInvalidateSeq,
     roots: layoutRoots(layout, plan),
-    tdpMmuPagesLock: allocSpinLock(layout, 'kvm.tdp_mmu_pages_lock'),
+    tdpMmuPagesLock: allocSpinLock(layout, 'kvm.tdp_mmu_pages_lock', isContract),
     tables,
     mmuValidGen,
     shadow: allocShadow(layout, {
@@ -58,10 +59,11 @@ export function layoutKvm(layout: MemoryLayout, plan: MachinePlan, mm: Mm): Kvm 
       vcpus: config.vcpus,
       // No lock lies there, so the address is free.
       lockAddress: lockAddress(mmuValidGen),
+      isContract,
       guestTableGfn: config.guestTableGfn ?? geometry.gfns,
     }),
     srcu: layout.alloc('kvm.srcu', SRCU_CELLS, 'shared'),
-    slotsLock: allocSpinLock(layout, 'kvm.slots_lock'),
+    slotsLock: allocSpinLock(layout, 'kvm.slots_lock', isContract),
     slotsGeneration: layout.alloc('kvm.memslots.generation', 1, 'shared'),
     pfnCaches: (config.pfnCaches ?? []).map((page, index) => layoutPfnCache(layout, mm, page, index)),
     usefulWaiters: layout.alloc('kvm.useful_waiters', 1, 'hot'),
@@ -135,7 +137,7 @@ function layoutRoots(layout: MemoryLayout, { rootsPerSpace, addressSpaces }: Mac
 function layoutPfnCache(layout: MemoryLayout, mm: Mm, page: number, index: number): PfnCache {
   return {
     index,
-    lock: allocSpinLock(layout, `gpc ${index}.lock`),
+    lock: allocSpinLock(layout, `gpc ${index}.lock`, mm.policy.lock === 'contract'),
     refreshLock: layout.alloc(`gpc ${index}.refresh_lock`, 1, 'hot', true),
     valid: layout.alloc(`gpc ${index}.valid`, 1, 'hot', true),
     pfn: layout.alloc(`gpc ${index}.pfn`, 1, 'hot', true),

@@ -77,7 +77,7 @@ export const MACHINERY_MUTANTS: readonly Mutant[] = [
     shows: 'A memslot changes between start and end; in_progress stays above 0, and faults retry for ever.',
     kernel: 'v7.3',
     change: { activeCount: 'on-memslot-hit' },
-    breaks: ['countMatches'],
+    breaks: ['countMatches', 'noUseAfterFree'],
     memory: 'sc',
     needs: 'a memslot that is made or deleted while an invalidation is in progress',
   },

@@ -270,6 +270,7 @@ export const PROTOCOL_MUTANTS: readonly Mutant[] = [
     shows: 'Once a hull, always a hull: faults inside it retry whenever anything at all is in progress.',
     kernel: 'v7.3',
     change: { rangeTracking: 'hull-never-reset' },
+    breaks: ['countMatches'],
     memory: 'sc',
     needs: 'an endless stream of invalidations of other pages',
   },

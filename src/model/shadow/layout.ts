@@ -89,6 +89,8 @@ export interface ShadowSettings {
   readonly vcpus: number;
   /** Address of mmu_unsync_pages_lock for tracepoints. */
   readonly lockAddress: number;
+  /** Whether locks are reduced to their contract. */
+  readonly isContract: boolean;
   /** Frame of the guest's first page table: of its memory, or beyond every memslot. */
   readonly guestTableGfn: number;
   /** n_max_mmu_pages. Without it: twice what one set of page tables takes. */
@@ -141,7 +143,12 @@ export function allocShadow(layout: MemoryLayout, settings: ShadowSettings): Sha
     rmapNodes: shared('pte_list_desc', 2 * rmapNodeCount),
     rmapNodeCount,
     rmapFree: shared('free pte_list_desc', 1),
-    unsyncLock: { tail: lock, head: lock + 1, address: settings.lockAddress },
+    unsyncLock: {
+      tail: lock,
+      head: lock + 1,
+      address: settings.lockAddress,
+      isContract: settings.isContract,
+    },
     unsyncPages: shared('kvm_mmu_pages', 2 + UNSYNC_PAGES),
     guestTables: shared('guest page tables', guestTableCount * entries),
     guestTableGfn: settings.guestTableGfn,

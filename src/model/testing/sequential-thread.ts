@@ -109,6 +109,15 @@ export class SequentialThread extends Suspendable implements Thread {
   spinUntil(cell: Cell, mask: number, want: number): Step<number> {
     return this.#wait(cell, mask, want);
   }
+  acquireWhen(cell: Cell, mask: number, want: number, addend: number): Step<void> {
+    this.#wait(cell, mask, want);
+    this.mem[cell] += addend;
+    return done(undefined);
+  }
+  releaseBy(cell: Cell, addend: number): Step<void> {
+    this.mem[cell] += addend;
+    return done(undefined);
+  }
   waitUntil(cell: Cell, mask: number, want: number): Step<number> {
     if (this.preemptCount + this.irqCount > 0) throw new Error('sleeps while preemption is off');
     return this.#wait(cell, mask, want);
