@@ -62,7 +62,7 @@ describe('what is known of cells does not change what is found', () => {
 describe('stock kernels', () => {
   const KERNELS = ['v5.10', 'v6.1', 'v6.7', 'v6.8', 'v6.11', 'v6.12', 'v6.13', 'v6.15', 'v7.0', 'v7.3'];
   /** What kernels really had: the hole in gfn_to_pfn_cache, and the APIC access page without a retry. */
-  const HAD: Readonly<Record<string, (kernel: string) => boolean>> = {
+  const HAD: Readonly<Record<string, ((kernel: string) => boolean) | undefined>> = {
     'gfn-to-pfn-cache': (kernel) => kernelPolicy(kernel).pfnCache === 'mmu-seq',
     'apic-access-page': (kernel) => kernelPolicy(kernel).apicPage === 'no-retry',
   };
