@@ -38,7 +38,7 @@ function takeStep(machine: Machine, { thread, choice }: Move): ReplayedStep {
   const leaf = machine.step(thread, choice);
   const fields = new Int32Array(machine.width);
   fields.set(before);
-  for (let index = 0; index < machine.changed.length; index += 2) {
+  for (let index = 0; index < machine.changes; index += 2) {
     fields[machine.changed[index]] = machine.changed[index + 1];
   }
   machine.fields = fields;

@@ -44,7 +44,7 @@ export interface Explored {
 }
 
 /** Room that fields get beyond what is known, as a factor. */
-const SPARE = 1.5;
+const SPARE = 3;
 /** States between two looks at the clock. */
 const BETWEEN_LOOKS = 4096;
 
@@ -289,9 +289,8 @@ class Exploration {
     const layout = this.#layout;
     const state = this.#state;
     for (let index = 0; index < state.length; index++) state[index] = this.#base[index];
-    const { changed } = machine;
-    for (let index = 0; index < changed.length; index += 2)
-      layout.write(state, changed[index], changed[index + 1]);
+    const { changed, changes } = machine;
+    for (let index = 0; index < changes; index += 2) layout.write(state, changed[index], changed[index + 1]);
     return leaf;
   }
 

@@ -21,6 +21,8 @@ export interface Move {
 }
 
 export const DRAIN = -1;
+/** Fields that one step may change, twice: more than any has. */
+const MOST_CHANGES = 1 << 12;
 
 export class Machine {
   readonly threads: number;
@@ -30,8 +32,9 @@ export class Machine {
   readonly buffers = new StoreBuffers();
   /** The state that moves are asked for. */
   fields: Int32Array;
-  /** Fields that the last step changed, and their values. */
-  readonly changed: number[] = [];
+  /** Fields that the last step changed, and their values: the first `changes` of them. */
+  readonly changed = new Int32Array(MOST_CHANGES);
+  changes = 0;
   /** Values of shared cells as one thread sees them. */
   #view: Int32Array;
 
@@ -129,14 +132,19 @@ export class Machine {
    * @returns the step of the code; undefined for a store that leaves its buffer
    */
   step(thread: number, choice: number): Leaf | undefined {
-    this.changed.length = 0;
+    this.changes = 0;
     if (choice === DRAIN) {
       const buffer = this.#buffer(thread);
-      this.changed.push(this.firstValue + this.buffers.oldestCell(buffer), this.buffers.oldestValue(buffer));
-      this.changed.push(this.threads + thread, this.buffers.rest(buffer));
+      this.#change(this.firstValue + this.buffers.oldestCell(buffer), this.buffers.oldestValue(buffer));
+      this.#change(this.threads + thread, this.buffers.rest(buffer));
       return undefined;
     }
     return this.isTso ? this.#stepTso(thread, choice) : this.#stepSc(thread, choice);
+  }
+
+  #change(field: number, value: number): void {
+    this.changed[this.changes++] = field;
+    this.changed[this.changes++] = value;
   }
 
   #stepSc(thread: number, choice: number): Leaf {
@@ -150,7 +158,7 @@ export class Machine {
       const after = automata.after(thread, local, found);
       if (after >= 0) {
         view[cell] = after;
-        this.changed.push(firstValue + cell, after);
+        this.#change(firstValue + cell, after);
       }
     }
     const leaf = automata.leaf(thread, local, found, view);
@@ -172,8 +180,8 @@ export class Machine {
       const after = automata.after(thread, local, found);
       if (after >= 0) {
         view[cell] = after;
-        if (automaton.ops[local] !== Op.Store) this.changed.push(firstValue + cell, after);
-        else this.changed.push(this.threads + thread, buffers.push(this.#buffer(thread), cell, after));
+        if (automaton.ops[local] !== Op.Store) this.#change(firstValue + cell, after);
+        else this.#change(this.threads + thread, buffers.push(this.#buffer(thread), cell, after));
       }
     }
     const leaf = automata.leaf(thread, local, found, view);
@@ -193,12 +201,12 @@ export class Machine {
 
   #apply(thread: number, leaf: Leaf): void {
     const { writes } = leaf;
-    this.changed.push(thread, leaf.next);
+    this.#change(thread, leaf.next);
     for (let index = 0; index < writes.length; index += 2) {
       if (this.isTso && this.buffers.has(this.#buffer(thread), writes[index])) {
         throw new Error(`a cell is written past the buffer that holds a store to it`);
       }
-      this.changed.push(this.firstValue + writes[index], writes[index + 1]);
+      this.#change(this.firstValue + writes[index], writes[index + 1]);
     }
   }
 

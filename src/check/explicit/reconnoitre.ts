@@ -55,10 +55,10 @@ function run(machine: Machine, random: Random): void {
 /** Takes a step; whether it was the last, because something is wrong. */
 function take(machine: Machine, thread: number, choice: number): boolean {
   const leaf = machine.step(thread, choice);
-  const { changed, width } = machine;
+  const { changed, changes, width } = machine;
   const fields = new Int32Array(width);
   fields.set(machine.fields);
-  for (let index = 0; index < changed.length; index += 2) fields[changed[index]] = changed[index + 1];
+  for (let index = 0; index < changes; index += 2) fields[changed[index]] = changed[index + 1];
   machine.fields = fields;
   return leaf?.learned.finding !== undefined;
 }
