@@ -6,7 +6,9 @@ import { resolvePolicy, type PolicyChanges } from '../model/resolve-policy.js';
 import { replay, type ReplayedStep } from './counterexample/replay.js';
 import { exploreInSlices, type Explored, type ExploreProgress } from './explicit/explore.js';
 import type { MemoryModel } from './explicit/machine.js';
+import { enumerate } from './graphs/enumerate.js';
 import type { Finding } from './program.js';
+import { InputError } from '../trace/errors.js';
 import type { Protocol } from './protocols/protocol.js';
 import type { Scope } from './protocols/scope.js';
 
@@ -87,4 +89,37 @@ export function* checkInSlices(
     bytesPerState,
     time,
   };
+}
+
+/** What the stateless engine counts. */
+export interface ExecutionCount {
+  /** Executions in which every thread ends; each was seen once. */
+  readonly executions: number;
+  /** Executions in which somebody waits for what does not come. */
+  readonly blocked: number;
+  readonly complete: boolean;
+  readonly finding: Finding | undefined;
+  readonly seconds: number;
+  readonly executionsPerSecond: number;
+}
+
+/**
+ * Counts executions instead of states: the other engine, for programs whose steps touch shared memory through
+ * their operations alone.
+ *
+ * @throws InputError for others
+ */
+export function countExecutions({ protocol, policy, scope, memory, timeLimit }: CheckSetup): ExecutionCount {
+  try {
+    const { executions, blocked, complete, finding, time, executionsPerSecond } = enumerate(
+      protocol.program(policy, scope),
+      { memory, ...(timeLimit === undefined ? {} : { timeLimit }) },
+    );
+    return { executions, blocked, complete, finding, seconds: time / 1000, executionsPerSecond };
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof InputError) throw error;
+    throw new InputError(`${protocol.name} has steps that this engine cannot take: ${error.message}`, {
+      field: '--executions',
+    });
+  }
 }

@@ -1,5 +1,5 @@
 /** The answer of a check, in the terminal and as JSON. */
-import type { CheckResult, CheckSetup } from '../check/check.js';
+import type { CheckResult, CheckSetup, ExecutionCount } from '../check/check.js';
 import { columns } from '../check/counterexample/columns.js';
 import { narrate } from '../check/counterexample/narrate.js';
 import { FIRST_PAGE } from '../model/machine.js';
@@ -16,11 +16,11 @@ export function renderCheck(
 ): string {
   const { protocol, whose, memory, scope } = setup;
   const scopeText = [
-    counted(scope.vcpus, 'vCPU', 'vCPUs'),
-    counted(scope.gfns, 'gfn', 'gfns'),
-    counted(scope.invalidators, 'invalidator', 'invalidators'),
-    counted(scope.touches, 'touch', 'touches'),
-    counted(scope.rounds, 'round', 'rounds'),
+    some(scope.vcpus, 'vCPU', 'vCPUs'),
+    some(scope.gfns, 'gfn', 'gfns'),
+    some(scope.invalidators, 'invalidator', 'invalidators'),
+    some(scope.touches, 'touch', 'touches'),
+    some(scope.rounds, 'round', 'rounds'),
   ].join(', ');
   const lines = [
     `${protocol.name}: ${protocol.about}`,
@@ -32,7 +32,7 @@ export function renderCheck(
   return wrap(lines).join('\n') + '\n';
 }
 
-function counted(count: number, one: string, many: string): string {
+function some(count: number, one: string, many: string): string {
   return `${count} ${count === 1 ? one : many}`;
 }
 
@@ -84,7 +84,7 @@ function wrap(lines: readonly string[]): string[] {
   const { width } = terminalOptions();
   return lines.flatMap((line) => {
     if (line.length <= width) return [line];
-    const indent = /^\s*(?:\d+\s+)?/.exec(line)?.[0].length ?? 0;
+    const indent = /^\s*(?:\d+\s{2,})?/.exec(line)?.[0].length ?? 0;
     const out: string[] = [];
     let current = line.slice(0, indent);
     for (const word of line.slice(indent).split(' ')) {
@@ -97,6 +97,17 @@ function wrap(lines: readonly string[]): string[] {
     }
     return [...out, current];
   });
+}
+
+export function renderExecutions({ protocol, memory }: CheckSetup, counted: ExecutionCount): string {
+  const { executions, blocked, complete, finding, seconds, executionsPerSecond } = counted;
+  const how = complete ? 'every execution was seen, once' : 'explored in part only, so this is no answer';
+  const lines = [
+    `${protocol.name} under ${memory}: ${number(executions)} executions, ${number(blocked)} blocked`,
+    `  ${finding === undefined ? how : `VIOLATED ${finding.name}: ${finding.message}`}`,
+    `  ${seconds.toFixed(2)} s, ${number(Math.round(executionsPerSecond))} executions a second`,
+  ];
+  return `${wrap(lines).join('\n')}\n`;
 }
 
 export function checkAsJson(

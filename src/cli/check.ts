@@ -18,6 +18,7 @@ export interface CheckOptions {
   timeLimit?: string;
   maxStates?: string;
   steps?: boolean;
+  executions?: boolean;
   json?: boolean;
 }
 
@@ -53,7 +54,8 @@ export function addCheck(program: Command): void {
     .option('--mutant <id>', 'with a mistake in the protocol, by number or name; on its own kernel')
     .option('--mutants', 'check every mistake where it shows, and print the table')
     .option('--time-limit <time>', 'stop here, such as 60s, and say how far it came')
-    .option('--max-states <n>', 'stop at so many states, and say how far it came')
+    .option('--max-states <n>', 'stop at so many states (default: 80 million, 4 GB), and say how far it came')
+    .option('--executions', 'count executions instead of states, each once (stateless engine)')
     .option('--steps', 'show every step of a counterexample in a column for each thread')
     .option('--json', 'one JSON object on stdout: docs/check.md describes it')
     .addHelpText('after', helpText(EXAMPLE))

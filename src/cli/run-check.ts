@@ -3,6 +3,7 @@ import {
   checkedMutant,
   checkedPolicy,
   checkInSlices,
+  countExecutions,
   type CheckResult,
   type CheckSetup,
 } from '../check/check.js';
@@ -11,7 +12,7 @@ import type { Protocol } from '../check/protocols/protocol.js';
 import { findProtocol, PROTOCOLS } from '../check/protocols/protocols.js';
 import { MOST, type Scope } from '../check/protocols/scope.js';
 import { findMutants, type Mutant } from '../model/mutants.js';
-import { renderEntries } from '../report/index.js';
+import { wrap } from '../report/terminal/text.js';
 import { InputError } from '../trace/errors.js';
 import {
   isAsExpected,
@@ -20,7 +21,7 @@ import {
   renderMutantRow,
   type MutantRow,
 } from './check-mutants.js';
-import { checkAsJson, renderCheck } from './check-output.js';
+import { checkAsJson, renderCheck, renderExecutions } from './check-output.js';
 import type { CheckOptions } from './check.js';
 import { durationFrom } from './filters.js';
 import { INTERRUPTED } from './interrupt.js';
@@ -28,6 +29,9 @@ import { Progress } from './progress.js';
 import { printJson, terminalOptions } from './terminal.js';
 
 const NEWEST = 'v7.3';
+const INDENT = 4;
+/** Without --max-states: about 4 GB. */
+const MOST_STATES = 80_000_000;
 
 export async function runCheck(name: string | undefined, options: CheckOptions): Promise<void> {
   if (options.mutants === true) {
@@ -39,6 +43,10 @@ export async function runCheck(name: string | undefined, options: CheckOptions):
     return;
   }
   const setup = setupOf(findProtocol(name), options);
+  if (options.executions === true) {
+    printExecutions(setup, options.json === true);
+    return;
+  }
   const { result, interrupted } = await explored(setup);
   if (options.json === true) printJson(checkAsJson(setup, result));
   else
@@ -48,17 +56,24 @@ export async function runCheck(name: string | undefined, options: CheckOptions):
   else if (result.finding !== undefined) process.exitCode = 1;
 }
 
+/** @throws InputError for a protocol whose steps touch more than their operations say */
+function printExecutions(setup: CheckSetup, json: boolean): void {
+  const counted = countExecutions(setup);
+  if (json) printJson({ version: 1, protocol: setup.protocol.name, memory: setup.memory, ...counted });
+  else process.stdout.write(renderExecutions(setup, counted));
+  if (counted.finding !== undefined) process.exitCode = 1;
+}
+
 function listProtocols(json: boolean): void {
   if (json) {
     printJson({ version: 1, protocols: PROTOCOLS.map(({ name, about, scope }) => ({ name, about, scope })) });
     return;
   }
-  const entries = PROTOCOLS.map(({ name, about, scope }) => ({
-    name,
-    facts: [''],
-    text: `${about} (${scopeText(scope)})`,
-  }));
-  process.stdout.write(renderEntries([{ title: 'Protocols', columns: false, entries }], terminalOptions()));
+  const { width } = terminalOptions();
+  for (const { name, about, scope } of PROTOCOLS) {
+    const text = wrap(`${about} (${scopeText(scope)})`, width - INDENT);
+    process.stdout.write(`${name}\n${text.map((line) => `${' '.repeat(INDENT)}${line}\n`).join('')}`);
+  }
 }
 
 /** The options that give the scope. */
@@ -75,9 +90,8 @@ function setupOf(protocol: Protocol, options: CheckOptions): CheckSetup {
     ...(options.timeLimit === undefined
       ? {}
       : { timeLimit: durationFrom(options.timeLimit, '--time-limit') / 1e6 }),
-    ...(options.maxStates === undefined
-      ? {}
-      : { mostStates: wholeFrom(options.maxStates, '--max-states', 1, 1e9) }),
+    mostStates:
+      options.maxStates === undefined ? MOST_STATES : wholeFrom(options.maxStates, '--max-states', 1, 1e9),
   };
   const scope = scopeOf(protocol, options);
   if (options.mutant !== undefined) {

@@ -6,7 +6,7 @@ import { OWN_CELLS } from '../threads/check-thread.js';
 import type { AnchorScope } from './anchor-program.js';
 import { anchorStepsInvalidator, anchorStepsVcpu } from './anchor-steps.js';
 
-/** @internal for tests */
+/** As anchorProgram(), for engines that take each access as a step. */
 export function anchorStepsProgram(scope: AnchorScope): CheckProgram {
   const { vcpus, invalidators, attempts, rounds, mistake = 0 } = scope;
   const layout = new MemoryLayout();

@@ -5,6 +5,7 @@
 import { didYouMean } from '../../model/nearest.js';
 import { InputError } from '../../trace/errors.js';
 import { anchorProgram } from './anchor-program.js';
+import { anchorStepsProgram } from './anchor-steps-program.js';
 import { FAULTS, WALKS } from './fault-protocols.js';
 import { LOCKS } from './lock-protocols.js';
 import type { Protocol } from './protocol.js';
@@ -20,6 +21,15 @@ const ANCHOR: Protocol = {
     anchorProgram({ vcpus, invalidators, attempts: touches, rounds }),
 };
 
+const ANCHOR_STEPS: Protocol = {
+  ...ANCHOR,
+  name: 'anchor-steps',
+  about: 'the same with every access a step of its own, for --executions',
+  scope: { vcpus: 2, gfns: 1, invalidators: 1, touches: 1, rounds: 1 },
+  program: (_policy, { vcpus, invalidators, touches, rounds }) =>
+    anchorStepsProgram({ vcpus, invalidators, attempts: touches, rounds }),
+};
+
 export const PROTOCOLS: readonly Protocol[] = [
   ...FAULTS,
   ...WALKS,
@@ -27,6 +37,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   ...HUGE_PAGES,
   ...LOCKS,
   ANCHOR,
+  ANCHOR_STEPS,
 ];
 
 /** @throws InputError */
