@@ -93,8 +93,9 @@ describe('measure', () => {
       expect(guest.vcpus.reduce((sum, vcpu) => sum + vcpu.touches, 0)).toBe(guest.touches);
       expect(guest.touchesPerSecond).toBeGreaterThan(1000);
       expect(touches.covered.maxNs).toBeGreaterThan(touches.covered.p50Ns);
-      // Counted one after the other, while the storm goes on.
-      expect(Math.abs(storms[0].operations - storms[0].latency.count)).toBeLessThanOrEqual(2);
+      // Counted one after the other, while the storm goes on: the reader may be away for a moment.
+      const apart = Math.abs(storms[0].operations - storms[0].latency.count);
+      expect(apart).toBeLessThanOrEqual(Math.max(2, storms[0].operations / 10));
       expect(storms[0].errors).toBe(0);
       expect(result.kvm.mmu_cache_miss ?? result.kvm.pf_taken ?? result.kvm.exits).toBeGreaterThan(0);
     }
