@@ -77,7 +77,8 @@ describe('the rules about text', () => {
 
   it('find places of one machine', () => {
     const [work, host] = [['', 'work', 'x'].join('/'), ['registry', 'example.org'].join('.')];
-    const lines = ['src/trace/work/x', `see ${work}`, 'the registry of events', `https://${host}/yaml`];
+    const inside = ['src', 'trace', 'work', 'x'].join('/');
+    const lines = [inside, `see ${work}`, 'the registry of events', `https://${host}/yaml`];
     expect(findings('no places of one machine', { 'a.md': lines.join('\n') })).toEqual([
       expect.stringMatching(/^a\.md:2: '\S+' is a place/),
       expect.stringMatching(/^a\.md:4: 'registry\.\w' is a place/),

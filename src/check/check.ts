@@ -1,4 +1,5 @@
 /** One check: a protocol, a kernel's policy, a scope and a memory model; and its answer. */
+import { InputError } from '../trace/errors.js';
 import { kernelPolicy } from '../model/kernels.js';
 import { mutantPolicy, type Mutant } from '../model/mutants.js';
 import type { Policy } from '../model/policies.js';
@@ -8,7 +9,6 @@ import { exploreInSlices, type Explored, type ExploreProgress } from './explicit
 import type { MemoryModel } from './explicit/machine.js';
 import { enumerate } from './graphs/enumerate.js';
 import type { Finding } from './program.js';
-import { InputError } from '../trace/errors.js';
 import type { Protocol } from './protocols/protocol.js';
 import type { Scope } from './protocols/scope.js';
 
@@ -24,20 +24,13 @@ export interface CheckSetup {
   readonly timeLimit?: number;
 }
 
-export interface CheckResult {
-  readonly states: number;
-  readonly transitions: number;
-  readonly depth: number;
-  /** Whether every interleaving was seen. */
-  readonly complete: boolean;
-  readonly finding: Finding | undefined;
+type Figures = 'states' | 'transitions' | 'depth' | 'complete' | 'finding' | 'bytesPerState' | 'time';
+
+export interface CheckResult extends Pick<Explored, Figures> {
   /** The counterexample; empty without one. */
   readonly steps: readonly ReplayedStep[];
   /** What comes again and again after them, when somebody waits for ever. */
   readonly loop: readonly ReplayedStep[];
-  readonly bytesPerState: number;
-  /** ms */
-  readonly time: number;
 }
 
 /**

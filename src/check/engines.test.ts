@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { explore } from './explicit/explore.js';
 import { enumerate } from './graphs/enumerate.js';
-import { anchorStepsProgram } from './protocols/anchor-steps-program.js';
+import { anchorStepsProgram } from './protocols/anchor-program.js';
 
 describe('both engines', () => {
   const scopes = [

@@ -56,13 +56,12 @@ function counterexample(result: CheckResult, showsSteps: boolean, command: strin
   const names = [...new Map(steps.map(({ thread, threadName }) => [thread, threadName]))];
   const lines = ['', `  ${steps.length} steps lead there; none that leads there has fewer:`, ''];
   for (const { step, text } of narrate(steps, FIRST_PAGE)) {
-    lines.push(`  ${String(step).padStart(3)}  ${text.replace(/ : /, ': ')}`);
+    lines.push(`  ${String(step).padStart(3)}  ${text}`);
   }
   lines.push(`       => ${finding?.message}`);
   if (result.loop.length > 0) {
     lines.push('', '  and then for ever:', '');
-    for (const { text } of narrate(result.loop, FIRST_PAGE))
-      lines.push(`       ${text.replace(/ : /, ': ')}`);
+    for (const { text } of narrate(result.loop, FIRST_PAGE)) lines.push(`       ${text}`);
   }
   if (showsSteps) {
     const threads = Array.from(

@@ -11,7 +11,6 @@ import { mutantChecks } from '../check/mutant-table.js';
 import type { Protocol } from '../check/protocols/protocol.js';
 import { findProtocol, PROTOCOLS } from '../check/protocols/protocols.js';
 import { MOST, type Scope } from '../check/protocols/scope.js';
-import { findMutants, type Mutant } from '../model/mutants.js';
 import { wrap } from '../report/terminal/text.js';
 import { InputError } from '../trace/errors.js';
 import {
@@ -25,6 +24,8 @@ import { checkAsJson, renderCheck, renderExecutions } from './check-output.js';
 import type { CheckOptions } from './check.js';
 import { durationFrom } from './filters.js';
 import { INTERRUPTED } from './interrupt.js';
+import { inSlices } from './in-slices.js';
+import { oneMutant } from './one-mutant.js';
 import { Progress } from './progress.js';
 import { printJson, terminalOptions } from './terminal.js';
 
@@ -111,13 +112,6 @@ function setupOf(protocol: Protocol, options: CheckOptions): CheckSetup {
   return { protocol, policy, whose, scope, memory, ...limits };
 }
 
-function oneMutant(id: string): Mutant {
-  const [mutant, ...others] = findMutants(id);
-  if (others.length === 0) return mutant;
-  const names = [mutant, ...others].map(({ name }) => name).join(', ');
-  throw new InputError(`'${id}' is several mutants: take one of ${names}`, { field: '--mutant' });
-}
-
 function changesFrom(settings: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     settings.map((setting) => {
@@ -152,26 +146,9 @@ function wholeFrom(text: string, field: string, least: number, most: number): nu
 /** Explores; Ctrl-C ends it early, with what is known then. */
 async function explored(setup: CheckSetup): Promise<{ result: CheckResult; interrupted: boolean }> {
   const progress = new Progress(`checking ${setup.protocol.name}`);
-  let interrupted = false;
-  const onInterrupt = (): void => {
-    interrupted = true;
-  };
-  process.once('SIGINT', onInterrupt);
-  try {
-    const slices = checkInSlices(setup);
-    let slice = slices.next();
-    while (slice.done !== true) {
-      const { states, depth } = slice.value;
-      progress.say(`${states.toLocaleString('en-US')} states, ${depth} steps deep`);
-      // Signals arrive between turns of the event loop only.
-      await new Promise((resolve) => setImmediate(resolve));
-      slice = slices.next(interrupted);
-    }
-    return { result: slice.value, interrupted };
-  } finally {
-    process.off('SIGINT', onInterrupt);
-    progress.end();
-  }
+  return inSlices(checkInSlices(setup), progress, ({ states, depth }) =>
+    progress.say(`${states.toLocaleString('en-US')} states, ${depth} steps deep`),
+  );
 }
 
 /** Every mistake of the table where it shows. Exit code 1 when one does not come to what the table says. */
@@ -199,7 +176,6 @@ function replayCommand({ protocol, scope, memory }: CheckSetup, options: CheckOp
   if (options.kernel !== undefined) words.push(`--kernel ${options.kernel}`);
   for (const setting of options.set ?? []) words.push(`--set ${setting}`);
   if (options.mutant !== undefined) words.push(`--mutant ${options.mutant}`);
-  words.push(`--memory ${memory}`);
-  for (const [name, value] of Object.entries(scope)) words.push(`--${name} ${value}`);
+  words.push(`--memory ${memory}`, scopeText(scope));
   return words.join(' ');
 }

@@ -5,13 +5,15 @@
 import { supportedPart } from '../experiment/scenario/support.js';
 import { simulationOf } from '../experiment/simulation.js';
 import { INVARIANTS } from '../model/invariants/names.js';
-import { findMutants, mutantPolicy, type Mutant } from '../model/mutants.js';
+import { mutantPolicy } from '../model/mutants.js';
 import type { ScoreRow } from '../report/index.js';
 import { simulateInSlices, type SimulationOutcome } from '../simulate/run.js';
 import type { SimulationSetup } from '../simulate/setup.js';
 import { InputError } from '../trace/errors.js';
 import { INTERRUPTED } from './interrupt.js';
 import { durationFrom } from './filters.js';
+import { inSlices } from './in-slices.js';
+import { oneMutant } from './one-mutant.js';
 import { Progress } from './progress.js';
 import { scenarioFrom } from './simulate-scenario.js';
 import type { SimulateOptions } from './simulate.js';
@@ -55,11 +57,7 @@ export async function runSimulate(name: string | undefined, options: SimulateOpt
 /** The setup with a mistake in its protocol. */
 function withMutant(id: string | undefined, setup: SimulationSetup): SimulationSetup {
   if (id === undefined) return setup;
-  const [mutant, ...others]: readonly Mutant[] = findMutants(id);
-  if (others.length > 0) {
-    const names = [mutant, ...others].map(({ name }) => name).join(', ');
-    throw new InputError(`'${id}' is several mutants: take one of ${names}`, { field: '--mutant' });
-  }
+  const mutant = oneMutant(id);
   say(`mutant ${mutant.number}, ${mutant.name}, on ${mutant.kernel}: ${mutant.shows}`);
   return { ...setup, kernel: mutant.kernel, policy: mutantPolicy(mutant) };
 }
@@ -67,25 +65,8 @@ function withMutant(id: string | undefined, setup: SimulationSetup): SimulationS
 /** Runs the simulation; Ctrl-C ends it early, a second one at once. */
 async function run(setup: SimulationSetup, trace: boolean): Promise<SimulationOutcome> {
   const progress = new Progress(`simulating ${setup.name}`);
-  let interrupted = false;
-  const onInterrupt = (): void => {
-    interrupted = true;
-  };
-  process.once('SIGINT', onInterrupt);
-  try {
-    const slices = simulateInSlices(setup, { version: version(), trace });
-    let slice = slices.next();
-    while (slice.done !== true) {
-      progress.update(slice.value, setup.untilNs);
-      // Signals arrive between turns of the event loop only.
-      await new Promise((resolve) => setImmediate(resolve));
-      slice = slices.next(interrupted);
-    }
-    return slice.value;
-  } finally {
-    process.off('SIGINT', onInterrupt);
-    progress.end();
-  }
+  const slices = simulateInSlices(setup, { version: version(), trace });
+  return (await inSlices(slices, progress, (at) => progress.update(at, setup.untilNs))).result;
 }
 
 async function scoreOf({ trace, vm }: SimulationOutcome): Promise<ScoreRow[]> {

@@ -14,6 +14,13 @@ import type { Tracepoint } from './tracepoints.js';
  */
 export type Step<T> = Generator<never, T, never>;
 
+/** The operations as compiled code calls them: the value itself instead of a Step. */
+export type Direct<T> = {
+  [Name in keyof T]: T[Name] extends (...args: infer Args) => Generator<never, infer Result, never>
+    ? (...args: Args) => Result
+    : T[Name];
+};
+
 /** A cell of memory: an index into `Thread.mem`. Shared cells stand for one naturally aligned word. */
 export type Cell = number;
 

@@ -42,6 +42,9 @@ export const Pte = {
 
 const FRAME_SHIFT = 8;
 
+/** Flags of an anonymous page that was written to. */
+export const WRITTEN_PAGE = Pte.Present | Pte.Write | Pte.Accessed | Pte.Dirty;
+
 /** Frame, or cell index of a table divided by its size, of an entry. */
 export function frameOf(entry: number): number {
   return entry >>> FRAME_SHIFT;

@@ -6,7 +6,7 @@
  * it is suspended, with an event at its local time. So every run is an interleaving of whole operations, as
  * sequential consistency has them, and a moment is at most one quantum off.
  */
-import { Order, type Cell, type Thread } from '../model/operations.js';
+import { Order, type Cell, type Direct, type Thread } from '../model/operations.js';
 import { Tracepoint } from '../model/tracepoints.js';
 import { acquireWhen } from './contract-lock.js';
 import { CacheLines, LINE_SHIFT } from './cache-lines.js';
@@ -14,13 +14,6 @@ import { MachineCost } from './costs/cost-table.js';
 import type { Simulator } from './simulator.js';
 import { JITTER_SIZE } from './random.js';
 import { ThreadState, ThreadStateBase, type ThreadOptions } from './thread-state.js';
-
-/** The operations as compiled code calls them: the value itself instead of a Step. */
-type Direct<T> = {
-  [Name in keyof T]: T[Name] extends (...args: infer Args) => Generator<never, infer Result, never>
-    ? (...args: Args) => Result
-    : T[Name];
-};
 
 /** An engine takes a constant of this module for one; what is imported it loads each time. */
 const SHIFT = LINE_SHIFT;

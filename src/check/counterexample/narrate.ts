@@ -16,8 +16,10 @@ export interface Sentence {
 export function narrate(steps: readonly ReplayedStep[], firstPage: number): Sentence[] {
   const sentences: Sentence[] = [];
   for (const [index, step] of steps.entries()) {
-    const say = (text: string): void =>
-      void sentences.push({ step: index + 1, text: `${step.threadName} ${text}` });
+    const say = (text: string): void => {
+      const gap = text.startsWith(':') ? '' : ' ';
+      sentences.push({ step: index + 1, text: `${step.threadName}${gap}${text}` });
+    };
     const access = ofAccess(step);
     if (access !== undefined) say(access);
     for (const each of step.emitted) {

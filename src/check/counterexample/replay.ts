@@ -35,13 +35,7 @@ function takeStep(machine: Machine, { thread, choice }: Move): ReplayedStep {
   const automaton = automata.threads[thread];
   const local = before[thread];
   const { pending } = automaton.locals[local];
-  const leaf = machine.step(thread, choice);
-  const fields = new Int32Array(machine.width);
-  fields.set(before);
-  for (let index = 0; index < machine.changes; index += 2) {
-    fields[machine.changed[index]] = machine.changed[index + 1];
-  }
-  machine.fields = fields;
+  const leaf = machine.advance(thread, choice);
   const drained = choice === DRAIN ? machine.changed[0] - machine.firstValue : -1;
   const index = choice === DRAIN ? drained : automaton.cells[local];
   const cell = index < 0 ? undefined : automata.shared[index];
@@ -58,7 +52,7 @@ function takeStep(machine: Machine, { thread, choice }: Move): ReplayedStep {
     op: choice === DRAIN ? undefined : pending,
     cell: name,
     found: value(before),
-    left: isBuffered ? pending.a : value(fields),
+    left: isBuffered ? pending.a : value(machine.fields),
     emitted: leaf?.learned.emitted ?? [],
     finding: leaf?.learned.finding,
   };

@@ -90,10 +90,11 @@ export function* exploreInSlices(
 }
 
 class Exploration {
-  #layout: Layout;
-  #set: StateSet;
-  #state: Int32Array;
-  #base: Int32Array;
+  // Made to fit by #widen().
+  #layout = new Layout([]);
+  #set = new StateSet(this.#layout.words);
+  #state = new Int32Array(this.#layout.words);
+  #base = new Int32Array(this.#layout.words);
   #parents = new Int32Array(1 << 12);
   #transitions = 0;
   #depth = 0;
@@ -103,12 +104,7 @@ class Exploration {
     readonly machine: Machine,
     readonly options: ExploreOptions,
     readonly deadline: number,
-  ) {
-    this.#layout = this.#fittingLayout();
-    this.#set = new StateSet(this.#layout.words);
-    this.#state = new Int32Array(this.#layout.words);
-    this.#base = new Int32Array(this.#layout.words);
-  }
+  ) {}
 
   *run(): Generator<ExploreProgress, Explored, boolean | undefined> {
     const finding = this.machine.begin();
@@ -306,16 +302,9 @@ class Exploration {
   }
 
   #moveBetween(parent: number, child: number): Move {
-    this.#load(parent);
-    const { machine } = this;
-    for (let thread = 0; thread < machine.threads; thread++) {
-      const choices = machine.choices(thread);
-      for (let choice = machine.canDrain(thread) ? DRAIN : 0; choice < choices; choice++) {
-        this.#successor(thread, choice);
-        if (this.#set.find(this.#state) === child) return { thread, choice };
-      }
-    }
-    throw new Error('a state has no way from its parent');
+    const edge = this.#successorsOf(parent).find(({ to }) => to === child);
+    if (edge === undefined) throw new Error('a state has no way from its parent');
+    return { thread: edge.thread, choice: edge.choice };
   }
 
   #result(complete: boolean, finding: Finding | undefined, moves: readonly Move[]): Explored {

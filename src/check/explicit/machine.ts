@@ -142,6 +142,18 @@ export class Machine {
     return this.isTso ? this.#stepTso(thread, choice) : this.#stepSc(thread, choice);
   }
 
+  /** Takes a step and makes the state after it the current one. */
+  advance(thread: number, choice: number): Leaf | undefined {
+    const leaf = this.step(thread, choice);
+    const fields = new Int32Array(this.width);
+    fields.set(this.fields);
+    for (let index = 0; index < this.changes; index += 2) {
+      fields[this.changed[index]] = this.changed[index + 1];
+    }
+    this.fields = fields;
+    return leaf;
+  }
+
   #change(field: number, value: number): void {
     this.changed[this.changes++] = field;
     this.changed[this.changes++] = value;

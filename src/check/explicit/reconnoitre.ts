@@ -46,21 +46,11 @@ function run(machine: Machine, random: Random): void {
       const drains = machine.canDrain(thread);
       if (choices === 0 && !drains) break;
       const choice = drains && (choices === 0 || random(3) === 0) ? DRAIN : random(choices);
-      if (take(machine, thread, choice)) return;
+      // Something is wrong: that was the last step.
+      if (machine.advance(thread, choice)?.learned.finding !== undefined) return;
       steps++;
     }
   }
-}
-
-/** Takes a step; whether it was the last, because something is wrong. */
-function take(machine: Machine, thread: number, choice: number): boolean {
-  const leaf = machine.step(thread, choice);
-  const { changed, changes, width } = machine;
-  const fields = new Int32Array(width);
-  fields.set(machine.fields);
-  for (let index = 0; index < changes; index += 2) fields[changed[index]] = changed[index + 1];
-  machine.fields = fields;
-  return leaf?.learned.finding !== undefined;
 }
 
 /** Numbers below a limit, always the same ones: xorshift32. */

@@ -1,6 +1,6 @@
 /** Counts of executions that GenMC, Nidhugg and a prototype of source-DPOR agree on. */
 import { describe, expect, it } from 'vitest';
-import { anchorStepsProgram } from '../protocols/anchor-steps-program.js';
+import { anchorStepsProgram } from '../protocols/anchor-program.js';
 import { enumerate } from './enumerate.js';
 
 describe.each(['sc', 'tso'] as const)('the anchor protocol in its finest grain under %s', (memory) => {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { anchorProgram } from '../protocols/anchor-program.js';
-import { anchorStepsProgram } from '../protocols/anchor-steps-program.js';
+import { anchorProgram, anchorStepsProgram } from '../protocols/anchor-program.js';
 import { enumerate } from './enumerate.js';
 
 describe('an enumeration', () => {

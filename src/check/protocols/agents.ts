@@ -10,8 +10,7 @@ import {
   ptUnlock,
 } from '../../model/host/primary-mmu.js';
 import { takeFreePage } from '../../model/host/folios.js';
-import { makeEntry } from '../../model/spte.js';
-import { NEW_PAGE } from './host-change.js';
+import { makeEntry, WRITTEN_PAGE } from '../../model/spte.js';
 import type { Kvm, Memslot, Mm, PfnCache } from '../../model/kvm.js';
 import { kvmSetMemslot, MemslotChange } from '../../model/memslots.js';
 import type { Step, Thread } from '../../model/operations.js';
@@ -50,7 +49,7 @@ export function* splitAndChange(t: Thread, mm: Mm): Step<void> {
     yield* splitHugePmd(t, mm, mm.firstPage);
     yield* mmuNotifierInvalidateRangeStart(t, mm, page, page + 1, true);
     yield* ptLock(t, mm, page);
-    yield* t.store(pteCell(mm, page), makeEntry(takeFreePage(t.mem, mm, 0), NEW_PAGE));
+    yield* t.store(pteCell(mm, page), makeEntry(takeFreePage(t.mem, mm, 0), WRITTEN_PAGE));
     yield* ptUnlock(t, mm, page);
     yield* mmuNotifierInvalidateRangeEnd(t, mm, page, page + 1);
   }

@@ -3,7 +3,8 @@ import { MemoryLayout } from '../../model/memory.js';
 import type { Thread } from '../../model/operations.js';
 import type { CheckProgram } from '../program.js';
 import { OWN_CELLS } from '../threads/check-thread.js';
-import { anchorInvalidator, anchorVcpu, type AnchorMistake } from './anchor.js';
+import { anchorInvalidator, anchorVcpu, type AnchorCells, type AnchorMistake } from './anchor.js';
+import { anchorStepsInvalidator, anchorStepsVcpu } from './anchor-steps.js';
 
 export interface AnchorScope {
   readonly vcpus: number;
@@ -15,7 +16,22 @@ export interface AnchorScope {
   readonly mistake?: AnchorMistake;
 }
 
+/** What the threads of either form run. */
+interface AnchorBodies {
+  vcpu(t: never, cells: AnchorCells, attempts: number, mistake: AnchorMistake): unknown;
+  invalidator(t: never, cells: AnchorCells, rounds: number): unknown;
+}
+
 export function anchorProgram(scope: AnchorScope): CheckProgram {
+  return programOf(scope, { vcpu: anchorVcpu, invalidator: anchorInvalidator }, false);
+}
+
+/** The same in its finest grain (anchor-steps.ts), for engines that take each access as a step. */
+export function anchorStepsProgram(scope: AnchorScope): CheckProgram {
+  return programOf(scope, { vcpu: anchorStepsVcpu, invalidator: anchorStepsInvalidator }, true);
+}
+
+function programOf(scope: AnchorScope, bodies: AnchorBodies, everyAccess: boolean): CheckProgram {
   const { vcpus, invalidators, attempts, rounds, mistake = 0 } = scope;
   const layout = new MemoryLayout();
   const cell = (name: string): number => layout.alloc(name, 1, 'shared');
@@ -37,11 +53,12 @@ export function anchorProgram(scope: AnchorScope): CheckProgram {
       rounds: Infinity,
       start: (t: Thread) =>
         isVcpu
-          ? anchorVcpu(t as never, cells, attempts, mistake)
-          : anchorInvalidator(t as never, cells, rounds),
+          ? bodies.vcpu(t as never, cells, attempts, mistake)
+          : bodies.invalidator(t as never, cells, rounds),
     };
   });
   const memory = layout.finish();
   memory.cells[cells.primary] = 1;
-  return { memory, threads, interrupts, mayResched: false };
+  const always = everyAccess ? Object.values(cells) : [];
+  return { memory, threads, interrupts, mayResched: false, always };
 }

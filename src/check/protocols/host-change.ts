@@ -14,7 +14,7 @@ import {
 } from '../../model/host/primary-mmu.js';
 import type { Mm } from '../../model/kvm.js';
 import type { Step, Thread } from '../../model/operations.js';
-import { frameOf, makeEntry, Pte } from '../../model/spte.js';
+import { frameOf, makeEntry, WRITTEN_PAGE } from '../../model/spte.js';
 
 export interface HostChange {
   /** Host pages [start, end) whose invalidation is announced. */
@@ -27,9 +27,6 @@ export interface HostChange {
   readonly blockable: boolean;
 }
 
-/** An anonymous page that was written to. */
-export const NEW_PAGE = Pte.Present | Pte.Write | Pte.Accessed | Pte.Dirty;
-
 export function* hostChanges(t: Thread, mm: Mm, change: HostChange): Step<void> {
   // Goes round, so that an invalidator without end has an end of states.
   const turns = Math.max(1, change.frames.length);
@@ -40,7 +37,7 @@ export function* hostChanges(t: Thread, mm: Mm, change: HostChange): Step<void> 
       const cell = pteCell(mm, change.page);
       yield* ptLock(t, mm, change.page);
       old = yield* t.load(cell);
-      yield* t.store(cell, makeEntry(change.frames[turn], NEW_PAGE));
+      yield* t.store(cell, makeEntry(change.frames[turn], WRITTEN_PAGE));
       yield* ptUnlock(t, mm, change.page);
     }
     yield* mmuNotifierInvalidateRangeEnd(t, mm, change.start, change.end);

@@ -4,7 +4,7 @@ import type { Kvm } from '../../model/kvm.js';
 import { buildMachine, type Machine, type MachineConfig } from '../../model/machine.js';
 import { takeFreePage } from '../../model/host/folios.js';
 import { pteCell } from '../../model/host/primary-mmu.js';
-import { makeEntry } from '../../model/spte.js';
+import { makeEntry, WRITTEN_PAGE } from '../../model/spte.js';
 import type { MemoryLayout } from '../../model/memory.js';
 import type { Cell, Thread } from '../../model/operations.js';
 import type { Policy } from '../../model/policies.js';
@@ -13,7 +13,7 @@ import { SCRATCH_CELLS } from '../../model/scratch.js';
 import { vcpuThread } from '../../model/vcpu-run.js';
 import type { CheckProgram, ProgramThread } from '../program.js';
 import { OWN_CELLS } from '../threads/check-thread.js';
-import { hostChanges, NEW_PAGE, type HostChange } from './host-change.js';
+import { hostChanges, type HostChange } from './host-change.js';
 import { runAlone } from './set-up.js';
 import { KvmWatcher, WATCH_CELLS } from '../watch/kvm-watcher.js';
 
@@ -71,6 +71,7 @@ interface Cells {
 }
 
 const EXTRA_CELLS = 4;
+
 /** Counters that only are compared go round at the least power of two above the number of threads. */
 function keptOfCounters(threads: number): number {
   return 2 ** Math.floor(Math.log2(threads) + 1) - 1;
@@ -118,12 +119,7 @@ function guestOf(asked: readonly Touch[], gfns: number): GuestProgram {
   }
 }
 
-export interface KvmProgram extends CheckProgram {
-  readonly machine: Machine;
-  readonly kvm: Kvm;
-}
-
-export function kvmProgram(scope: KvmScope): KvmProgram {
+export function kvmProgram(scope: KvmScope): CheckProgram {
   const { policy, gfns, vcpus, invalidators, others = [], mayResched = false } = scope;
   const count = vcpus.length + invalidators.length + others.length;
   const spare = invalidators.reduce(
@@ -160,8 +156,6 @@ export function kvmProgram(scope: KvmScope): KvmProgram {
     interrupts: cells.interrupts,
     mayResched,
     watcher,
-    machine,
-    kvm,
     wraps: new Map([
       ...statisticsOf(kvm),
       ...(isEndless ? countersOf(kvm, threads.length, invalidators.length) : []),
@@ -202,7 +196,7 @@ function hostChangesOf({ mm, memory }: Machine, invalidators: readonly Invalidat
     const page = changes === undefined ? -1 : mm.firstPage + changes;
     // A page outside every memslot is there, too.
     if (page >= 0 && memory.cells[pteCell(mm, page)] === 0) {
-      memory.cells[pteCell(mm, page)] = makeEntry(take(), NEW_PAGE);
+      memory.cells[pteCell(mm, page)] = makeEntry(take(), WRITTEN_PAGE);
     }
     return {
       start: mm.firstPage + from,

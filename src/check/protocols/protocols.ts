@@ -4,8 +4,7 @@
  */
 import { didYouMean } from '../../model/nearest.js';
 import { InputError } from '../../trace/errors.js';
-import { anchorProgram } from './anchor-program.js';
-import { anchorStepsProgram } from './anchor-steps-program.js';
+import { anchorProgram, anchorStepsProgram } from './anchor-program.js';
 import { FAULTS, WALKS } from './fault-protocols.js';
 import { LOCKS } from './lock-protocols.js';
 import type { Protocol } from './protocol.js';

@@ -3,8 +3,8 @@ import { HPAGE_PMD_NR } from '../../model/host/folios.js';
 import { Request } from '../../model/kvm.js';
 import type { Machine, MachineConfig } from '../../model/machine.js';
 import { memslotUpdates, pfnCacheUser, splitAndChange } from './agents.js';
-import type { OtherThread, Touch } from './kvm-program.js';
-import { kvmProtocol, TDP, type Protocol } from './protocol.js';
+import type { OtherThread } from './kvm-program.js';
+import { kvmProtocol, TDP, type Parts, type Protocol } from './protocol.js';
 import { allFrames, behind, vcpuTouches, wholeRange, type Scope } from './scope.js';
 
 function reloadsApicPage({ kvm, memory }: Machine): void {
@@ -19,30 +19,31 @@ export function memslotUpdate({ rounds }: Scope): OtherThread {
     start: (t, { kvm }) => memslotUpdates(t, kvm, kvm.slots[0], true),
   };
 }
+
+/** Faults and invalidations while a memslot changes. */
+function memslotParts(scope: Scope): Parts {
+  return {
+    vcpus: vcpuTouches(scope),
+    invalidators: wholeRange(scope),
+    others: [memslotUpdate(scope)],
+    machine: { memslotsChange: true, roots: 3 },
+  };
+}
+
 export const UPDATES: readonly Protocol[] = [
   kvmProtocol(
     'memslot-update',
     'a memslot that is deleted, against faults and invalidations',
     TDP,
     {},
-    (scope) => ({
-      vcpus: vcpuTouches(scope),
-      invalidators: wholeRange(scope),
-      others: [memslotUpdate(scope)],
-      machine: { memslotsChange: true, roots: 3 },
-    }),
+    memslotParts,
   ),
   kvmProtocol(
     'memslot-slot-zap',
     'the same where a deleted memslot zaps its own entries alone (without KVM_X86_QUIRK_SLOT_ZAP_ALL)',
     { ...TDP, memslotZap: 'slot-only' },
     {},
-    (scope) => ({
-      vcpus: vcpuTouches(scope),
-      invalidators: wholeRange(scope),
-      others: [memslotUpdate(scope)],
-      machine: { memslotsChange: true, roots: 3 },
-    }),
+    memslotParts,
   ),
   kvmProtocol(
     'root-invalidation',
@@ -50,12 +51,9 @@ export const UPDATES: readonly Protocol[] = [
     TDP,
     {},
     (scope) => ({
-      vcpus: vcpuTouches(scope),
-      invalidators: wholeRange(scope),
-      others: [memslotUpdate(scope)],
+      ...memslotParts(scope),
       touched: allFrames(scope),
       mayResched: true,
-      machine: { memslotsChange: true, roots: 3 },
     }),
   ),
   kvmProtocol(
@@ -110,13 +108,6 @@ const HUGE: Partial<MachineConfig> = {
   tlbEntries: 2,
 };
 
-/** Each vCPU writes to another page of the huge one. */
-function hugeTouches({ vcpus, touches }: Scope): Touch[][] {
-  return Array.from({ length: vcpus }, (_, id) =>
-    Array.from({ length: touches }, (_unused, index) => ({ gfn: (id + index) % 2, write: true })),
-  );
-}
-
 export const HUGE_PAGES: readonly Protocol[] = [
   kvmProtocol(
     'huge-fault',
@@ -124,7 +115,8 @@ export const HUGE_PAGES: readonly Protocol[] = [
     TDP,
     { gfns: HPAGE_PMD_NR },
     (scope) => ({
-      vcpus: hugeTouches(scope),
+      // Pages of the huge one that TLBs of two entries hold.
+      vcpus: vcpuTouches({ ...scope, gfns: 2 }),
       invalidators: [],
       others: [
         {

@@ -3,19 +3,12 @@
  * what comes next and what the operation finds.
  */
 import { Suspendable } from '../../model/frames.js';
-import { Order, type Cell, type Step, type Thread } from '../../model/operations.js';
+import { Order, type Cell, type Direct, type Step, type Thread } from '../../model/operations.js';
 import type { Tracepoint } from '../../model/tracepoints.js';
 import { irqDisable, irqEnable, sendInterrupts, wasInterrupted } from './interrupts.js';
 import { needReschedOrNot, takeLock } from './choices.js';
-import { Op, Ordering, type Pending } from './pending.js';
+import { Op, Ordering, valueAfter, type Pending } from './pending.js';
 import type { Recorder } from './recorder.js';
-
-/** The operations as compiled code calls them: the value itself instead of a Step. */
-type Direct<T> = {
-  [Name in keyof T]: T[Name] extends (...args: infer Args) => Generator<never, infer Result, never>
-    ? (...args: Args) => Result
-    : T[Name];
-};
 
 /** Private cells that the executor keeps for a thread. */
 export const OWN_CELLS = 8;
@@ -122,8 +115,10 @@ export class CheckThread extends Suspendable implements Direct<Thread> {
     if (this.isQuiet(cell, true)) {
       const old = this.mem[cell];
       this.accessListener?.(cell);
-      this.mem[cell] =
-        (op === Op.Cmpxchg ? (old === a ? b : old) : plainValue(op, old, a)) & this.keptOf(cell);
+      this.mem[cell] = valueAfter(
+        { op, cell, a, b, ordering: ORDERING[order], kept: this.keptOf(cell) },
+        old,
+      );
       return old;
     }
     return this.suspend(op, cell, a, b, ORDERING[order]);
@@ -321,12 +316,6 @@ export class CheckThread extends Suspendable implements Direct<Thread> {
 
 /** What a thread that has ended is suspended with. */
 export const END: Pending = { op: Op.End, cell: 0, a: 0, b: 0, ordering: Ordering.Relaxed, kept: -1 };
-
-function plainValue(op: Op, old: number, a: number): number {
-  if (op === Op.FetchAdd) return old + a;
-  if (op === Op.FetchOr) return old | a;
-  return op === Op.FetchAnd ? old & a : a;
-}
 
 /** In compiled code a coroutine returns the value itself, or the frame that it was suspended in. */
 function direct<T>(step: Step<T>): T {

@@ -8,7 +8,7 @@
 import { Cost } from '../costs.js';
 import type { Mm } from '../kvm.js';
 import type { Cell, Step, Thread } from '../operations.js';
-import { frameOf, makeEntry, Pte } from '../spte.js';
+import { frameOf, makeEntry, Pte, WRITTEN_PAGE } from '../spte.js';
 import {
   allocHugePage,
   allocPage,
@@ -47,8 +47,6 @@ export const VmFault = {
   Oom: 1,
 } as const;
 export type VmFault = (typeof VmFault)[keyof typeof VmFault];
-
-const NEW_PAGE = Pte.Present | Pte.Write | Pte.Accessed | Pte.Dirty;
 
 /** numa_node_id() */
 function nodeHere(t: Thread, mm: Mm): number {
@@ -101,7 +99,7 @@ function* doHugePmdAnonymousPage(t: Thread, mm: Mm, page: number): Step<boolean>
   const free = (yield* t.load(pmdCell(mm, page))) === 0;
   if (free) {
     yield* t.store(pudCell(mm, page), 1);
-    yield* t.store(pmdCell(mm, page), makeEntry(folio, NEW_PAGE));
+    yield* t.store(pmdCell(mm, page), makeEntry(folio, WRITTEN_PAGE));
   }
   yield* ptUnlock(t, mm, page);
   if (!free) yield* putPage(t, mm, folio);
@@ -117,7 +115,7 @@ function* doAnonymousPage(t: Thread, mm: Mm, page: number): Step<VmFault> {
   const pmd = yield* t.load(pmdCell(mm, page));
   if (pmd === 0) yield* populateTables(t, mm, page);
   const free = !isHugePmd(pmd) && (yield* t.load(pteCell(mm, page))) === 0;
-  if (free) yield* t.store(pteCell(mm, page), makeEntry(pfn, NEW_PAGE));
+  if (free) yield* t.store(pteCell(mm, page), makeEntry(pfn, WRITTEN_PAGE));
   yield* ptUnlock(t, mm, page);
   if (!free) yield* putPage(t, mm, pfn);
   return VmFault.Done;
@@ -209,7 +207,7 @@ function* wpPageCopy(t: Thread, mm: Mm, page: number, pte: number): Step<VmFault
     yield* t.spend(Cost.changePte, 1);
     yield* t.store(pteCell(mm, page), 0);
     yield* flushTlbMmRange(t, mm, 1);
-    yield* t.store(pteCell(mm, page), makeEntry(copy, NEW_PAGE));
+    yield* t.store(pteCell(mm, page), makeEntry(copy, WRITTEN_PAGE));
     yield* mmuNotifierChangePte(t, mm);
     if (mm.ksm !== undefined) noteWrite(t.mem, mm, mm.ksm, page);
   }

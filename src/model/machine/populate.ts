@@ -4,11 +4,8 @@ import { HPAGE_PMD_NR, initFolios, makeHugeFolio, takeFreeBlock, takeFreePage } 
 import { PMD_TABLE, pmdCell, pteCell, pudCell } from '../host/primary-mmu.js';
 import { SlotFlag, type Kvm, type Mm } from '../kvm.js';
 import { initShadow } from '../shadow/layout.js';
-import { makeEntry, Pte } from '../spte.js';
+import { makeEntry, WRITTEN_PAGE } from '../spte.js';
 import type { MachineConfig, MachinePlan } from './config.js';
-
-/** An anonymous page that was written to. */
-const PTE_FLAGS = Pte.Present | Pte.Write | Pte.Accessed | Pte.Dirty;
 
 /** INVALID_GPA in both bounds: no invalidation has a range yet. */
 const NO_RANGE = -1;
@@ -52,7 +49,7 @@ function populate(
     if (block !== 0) {
       makeHugeFolio(mem, mm, block);
       mem[mm.refcounts + block] = 1;
-      mem[pmdCell(mm, host)] = makeEntry(block, PTE_FLAGS);
+      mem[pmdCell(mm, host)] = makeEntry(block, WRITTEN_PAGE);
       page += HPAGE_PMD_NR;
       continue;
     }
@@ -60,7 +57,7 @@ function populate(
     if (mem[pmdCell(mm, host)] === PMD_TABLE && mem[pteCell(mm, host)] === 0) {
       const pfn = takeAnyPage(mem, mm, node);
       mem[mm.refcounts + pfn] = 1;
-      mem[pteCell(mm, host)] = makeEntry(pfn, PTE_FLAGS);
+      mem[pteCell(mm, host)] = makeEntry(pfn, WRITTEN_PAGE);
     }
     page += 1;
   }
